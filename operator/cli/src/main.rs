@@ -1,0 +1,2 @@
+//! The `opendoor` binary.
+fn main() {}

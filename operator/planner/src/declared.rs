@@ -1,0 +1,139 @@
+//! What is declared for one building, as its home gathered it: parsed, valid objects, and what is
+//! known of those that are not.
+
+use std::collections::BTreeMap;
+
+use opendoor_api::{DeletionPolicy, DoorAssignmentSpec, PartnerKeySpec, PropertySpec};
+use serde::{Deserialize, Serialize};
+
+use crate::owner::{Cause, OwnerId};
+use crate::reasons::Reason;
+
+/// What an object says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Spec {
+    /// A partner may open these doors.
+    DoorAssignment(DoorAssignmentSpec),
+    /// A key that belongs to a partner.
+    PartnerKey(PartnerKeySpec),
+}
+
+impl Spec {
+    /// The partner it names.
+    #[must_use]
+    pub fn partner(&self) -> &str {
+        match self {
+            Self::DoorAssignment(spec) => &spec.partner,
+            Self::PartnerKey(spec) => &spec.partner,
+        }
+    }
+
+    /// The Property it refers to.
+    #[must_use]
+    pub fn property(&self) -> &str {
+        match self {
+            Self::DoorAssignment(spec) => &spec.property_ref.name,
+            Self::PartnerKey(spec) => &spec.property_ref.name,
+        }
+    }
+
+    /// What happens to the access when the object goes.
+    #[must_use]
+    pub fn deletion_policy(&self) -> DeletionPolicy {
+        match self {
+            Self::DoorAssignment(spec) => spec.deletion_policy,
+            Self::PartnerKey(spec) => spec.deletion_policy,
+        }
+    }
+}
+
+/// Everything declared for one building.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    /// The Property.
+    pub property: DeclaredProperty,
+    /// Its objects, sorted by owner.
+    pub objects: Vec<DeclaredObject>,
+    /// What to make of accepted objects that are not among `objects`. One that is not named here
+    /// was removed in the ordinary way.
+    pub absent: BTreeMap<OwnerId, Absence>,
+}
+
+/// The Property of a building.
+#[derive(Clone, Debug)]
+pub struct DeclaredProperty {
+    /// Its name.
+    pub name: String,
+    /// Where it is declared.
+    pub cause: Cause,
+    /// What it says; `None` when it is missing or refused, and the last accepted one stays in force.
+    pub spec: Option<PropertySpec>,
+    /// Why it is missing or refused.
+    pub problems: Vec<Problem>,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub struct DeclaredObject {
+    /// Which one.
+    pub owner: OwnerId,
+    /// Where it is declared.
+    pub cause: Cause,
+    /// What it says; `None` when it is refused.
+    pub spec: Option<Spec>,
+    /// Why it is refused.
+    pub problems: Vec<Problem>,
+    /// Lines and columns of its fields.
+    pub places: Places,
+}
+
+/// A fault of one object, found before planning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Its reason.
+    pub reason: Reason,
+    /// What is wrong, for a person.
+    pub message: String,
+    /// Where.
+    pub cause: Cause,
+}
+
+/// Why an accepted object is not declared now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It was removed, but in company that looks like a mistake: its removals are held.
+    Held(Reason),
+    /// It could not be read: its last accepted declaration stays in force.
+    Unreadable,
+}
+
+/// Lines and columns of an object's fields, by path such as `spec.doors[2]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Places(BTreeMap<String, (u32, u32)>);
+
+impl Places {
+    /// Notes a field's place.
+    pub fn insert(&mut self, path: String, line: u32, column: u32) {
+        self.0.insert(path, (line, column));
+    }
+
+    /// The cause with the place of a field, or of its nearest known parent.
+    #[must_use]
+    pub fn locate(&self, cause: &Cause, path: &str) -> Cause {
+        let mut path = path;
+        loop {
+            if let Some((line, column)) = self.0.get(path) {
+                return Cause {
+                    line: Some(*line),
+                    column: Some(*column),
+                    ..cause.clone()
+                };
+            }
+            let Some(cut) = path.rfind(['.', '[']) else {
+                return cause.clone();
+            };
+            path = path.get(..cut).unwrap_or_default();
+        }
+    }
+}

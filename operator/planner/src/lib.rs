@@ -1,0 +1,29 @@
+//! Decisions, and nothing else: which doors and keys should change, what must be refused or held,
+//! and whom a lock may still let in.
+//!
+//! Everything here is a pure function of its arguments. There is no client, clock, log or random
+//! source, and the same input gives the same bytes.
+//!
+//! The order of a pass: [`intake::take_in`] one look at both sides, [`planner::plan`], then for each
+//! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb_rows`].
+
+pub mod declared;
+pub mod digest;
+mod door_wants;
+pub mod exposure;
+pub mod guard;
+pub mod ids;
+pub mod intake;
+pub mod key_steps;
+mod key_wants;
+pub mod ledger;
+pub mod observed;
+pub mod owner;
+mod partners;
+pub mod plan;
+pub mod planner;
+pub mod reasons;
+mod resolve;
+pub mod settle;
+pub mod steps;
+pub mod writes;

@@ -1,0 +1,292 @@
+//! From names a manager writes to uuids, once, with pins.
+
+use std::collections::{BTreeMap, HashMap};
+
+use uuid::Uuid;
+
+use crate::ids::{DoorUuid, PartnerUuid};
+use crate::ledger::{Ledger, PartnerRecord};
+use crate::observed::{DoorRow, Observed};
+use crate::reasons::Reason;
+
+/// Why a name could not be used, with the words for a person.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unresolved {
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
+}
+
+/// Doors of one building by name.
+pub(crate) struct DoorNames<'a> {
+    by_name: HashMap<&'a str, &'a DoorRow>,
+    doubles: HashMap<&'a str, Vec<&'a DoorRow>>,
+    observed: &'a Observed,
+}
+
+impl<'a> DoorNames<'a> {
+    pub(crate) fn new(observed: &'a Observed) -> Self {
+        let mut by_name: HashMap<&str, &DoorRow> = HashMap::with_capacity(observed.doors.len());
+        let mut doubles: HashMap<&str, Vec<&DoorRow>> = HashMap::new();
+        for row in &observed.doors {
+            if let Some(first) = by_name.insert(&row.name, row) {
+                doubles
+                    .entry(&row.name)
+                    .or_insert_with(|| vec![first])
+                    .push(row);
+            }
+        }
+        Self {
+            by_name,
+            doubles,
+            observed,
+        }
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &'a DoorRow> {
+        let many = self.doubles.get(name);
+        let one = if many.is_some() {
+            None
+        } else {
+            self.by_name.get(name).copied()
+        };
+        one.into_iter()
+            .chain(many.into_iter().flatten().copied())
+    }
+
+    /// The door a text means: a uuid, a pinned name, or a name that only one door has.
+    pub(crate) fn resolve(
+        &self,
+        text: &str,
+        pins: &BTreeMap<String, DoorUuid>,
+    ) -> Result<DoorUuid, Unresolved> {
+        if let Ok(uuid) = text.parse::<Uuid>() {
+            let uuid = DoorUuid(uuid);
+            return if self.observed.door(uuid).is_some() {
+                Ok(uuid)
+            } else {
+                Err(self.not_found(text))
+            };
+        }
+        if let Some(pinned) = pins.get(text) {
+            return self.follow_pin(text, *pinned);
+        }
+        let mut rows = self.named(text);
+        match (rows.next(), rows.next()) {
+            (Some(row), None) => Ok(row.uuid),
+            (None, _) => Err(self.not_found(text)),
+            (Some(_), Some(_)) => Err(self.ambiguous(text)),
+        }
+    }
+
+    fn follow_pin(&self, text: &str, pinned: DoorUuid) -> Result<DoorUuid, Unresolved> {
+        let mut others = false;
+        for row in self.named(text) {
+            if row.uuid == pinned {
+                return Ok(pinned);
+            }
+            others = true;
+        }
+        if others {
+            let now = self.named(text).next().map(|row| row.uuid.to_string());
+            return Err(Unresolved {
+                reason: Reason::IdentityChanged,
+                message: format!(
+                    "\"{text}\" was the door {pinned} when it was accepted and is now the door {}. \
+                     Neither is changed. Look at both in DOOR OS and write the uuid of the one that is meant.",
+                    now.unwrap_or_default()
+                ),
+            });
+        }
+        if self.observed.door(pinned).is_some() {
+            return Ok(pinned);
+        }
+        Err(self.not_found(text))
+    }
+
+    fn not_found(&self, text: &str) -> Unresolved {
+        let mut near: Vec<(f64, &str)> = self
+            .by_name
+            .keys()
+            .map(|name| (strsim::jaro_winkler(name, text), *name))
+            .filter(|(score, _)| *score > 0.8)
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        let near: Vec<String> = near
+            .iter()
+            .take(3)
+            .map(|(_, name)| format!("\"{name}\""))
+            .collect();
+        let hint = if near.is_empty() {
+            String::from("Write the door's name as DOOR OS shows it, or its uuid.")
+        } else {
+            format!("Did you mean {}?", near.join(" or "))
+        };
+        Unresolved {
+            reason: Reason::DoorNotFound,
+            message: format!(
+                "no door \"{text}\" is in {}. {hint}",
+                self.observed.building_name
+            ),
+        }
+    }
+
+    fn ambiguous(&self, text: &str) -> Unresolved {
+        let candidates: Vec<String> = self
+            .named(text)
+            .take(5)
+            .map(|row| match &row.unit {
+                Some(unit) => format!("{} (unit {})", row.uuid, unit.name),
+                None => row.uuid.to_string(),
+            })
+            .collect();
+        Unresolved {
+            reason: Reason::DoorAmbiguous,
+            message: format!(
+                "{} doors are named \"{text}\": {}. Write the uuid of the one that is meant.",
+                self.named(text).count(),
+                candidates.join(", ")
+            ),
+        }
+    }
+}
+
+/// How a partner that an object names stands at the property.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Standing {
+    /// Listed and authorised.
+    Usable(PartnerUuid),
+    /// Listed; DOOR has not authorised it (any more).
+    Awaiting,
+    /// Not to be used.
+    Refused(Unresolved),
+}
+
+/// The partner a text means, by the property's records.
+pub(crate) fn standing(ledger: &Ledger, observed: &Observed, text: &str) -> Standing {
+    let by_uuid = text.parse::<Uuid>().ok().map(PartnerUuid);
+    let found = ledger.head.partners.iter().find(|(name, record)| {
+        record.listed && (name.as_str() == text || (by_uuid.is_some() && record.uuid == by_uuid))
+    });
+    let Some((name, record)) = found else {
+        let listed: Vec<&str> = ledger
+            .head
+            .partners
+            .iter()
+            .filter(|(_, record)| record.listed)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let near = listed
+            .iter()
+            .find(|name| strsim::jaro_winkler(name, text) > 0.85);
+        let hint = near.map_or_else(
+            || String::from("Add it there (that asks for DOOR's authorisation), or correct the name."),
+            |near| format!("Did you mean \"{near}\"?"),
+        );
+        return Standing::Refused(Unresolved {
+            reason: Reason::PartnerNotListed,
+            message: format!(
+                "the partner \"{text}\" is not in spec.partners of the Property. {hint}"
+            ),
+        });
+    };
+    if let Some(changed) = identity_changed(observed, name, record) {
+        return Standing::Refused(changed);
+    }
+    match record.uuid {
+        Some(uuid) if record.authorized => Standing::Usable(uuid),
+        _ => Standing::Awaiting,
+    }
+}
+
+/// The uuid a partner's name was resolved to, whatever its standing.
+pub(crate) fn known_uuid(ledger: &Ledger, text: &str) -> Option<PartnerUuid> {
+    match ledger.head.partners.get(text) {
+        Some(record) => record.uuid,
+        None => text.parse::<Uuid>().ok().map(PartnerUuid),
+    }
+}
+
+/// A listed name that DOOR now uses for another partner.
+fn identity_changed(
+    observed: &Observed,
+    name: &str,
+    record: &PartnerRecord,
+) -> Option<Unresolved> {
+    let pinned = record.uuid?;
+    let same_still_there = observed
+        .partners
+        .iter()
+        .any(|partner| partner.uuid == pinned);
+    let now = observed
+        .partners
+        .iter()
+        .find(|partner| partner.name == name && partner.uuid != pinned)?;
+    let pinned_has_name = observed
+        .partners
+        .iter()
+        .any(|partner| partner.uuid == pinned && partner.name == name);
+    if pinned_has_name {
+        return None;
+    }
+    Some(Unresolved {
+        reason: Reason::IdentityChanged,
+        message: format!(
+            "\"{name}\" was the partner {pinned} when it was accepted and is now the partner {}{}. \
+             Nothing is granted or taken away. Write the uuid of the one that is meant in spec.partners of the Property.",
+            now.uuid,
+            if same_still_there {
+                " (the first one is still there under another name)"
+            } else {
+                ""
+            }
+        ),
+    })
+}
+
+/// Whether a door's name fits a pattern in which `*` stands for any text.
+pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else {
+        return false;
+    };
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        if let Some(middle) = last.replace(part) {
+            match rest.find(middle) {
+                Some(at) => rest = rest.get(at + middle.len()..).unwrap_or_default(),
+                None => return false,
+            }
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(tail) => rest.ends_with(tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_pattern;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, fits) in [
+            ("Garage *", "Garage Gate", true),
+            ("Garage *", "Garage", false),
+            ("Unit 1*", "Unit 101", true),
+            ("*Room", "Mail Room", true),
+            ("*Room", "Mail Room 2", false),
+            ("U*t*1", "Unit 101", true),
+            ("U*t*2", "Unit 101", false),
+            ("Lobby", "Lobby", true),
+            ("Lobby", "Lobby 2", false),
+            ("*", "anything", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, name), fits, "{pattern} on {name}");
+        }
+    }
+}
