@@ -23,6 +23,7 @@ mod resource;
 mod schema;
 mod status;
 mod suggest;
+mod wording;
 pub mod yaml;
 
 pub use common::{DeletionPolicy, GROUP, GROUP_VERSION, LocalRef, SecretRef, VERSION};

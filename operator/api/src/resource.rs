@@ -8,7 +8,8 @@ use crate::{
     DoorAssignment, DoorSyncOrder, GROUP_VERSION, PartnerKey, Portfolio, Property,
     fault::{Fault, FaultKind},
     kind::{Kind, Rules},
-    schema::{check, prune, shortened},
+    schema::{check, prune},
+    wording::shortened,
 };
 
 /// An object of any of our kinds, checked.

@@ -50,10 +50,7 @@ impl Call {
             .method(self.method.clone())
             .uri(endpoint.join(&self.path))
             .header(ACCEPT, "application/json")
-            .header(
-                USER_AGENT,
-                concat!("opendoor/", env!("CARGO_PKG_VERSION")),
-            );
+            .header(USER_AGENT, concat!("opendoor/", env!("CARGO_PKG_VERSION")));
         if let Some(bearer) = bearer {
             request = request.header(AUTHORIZATION, bearer);
         }

@@ -164,7 +164,11 @@ mod tests {
     fn a_password_is_refused_and_never_repeated() {
         let error = fault("https://me:hunter2@door-os.example");
         assert_eq!(error, EndpointError::UserInfo);
-        assert!(!fault("https://me:hunter2@:x").to_string().contains("hunter2"));
+        assert!(
+            !fault("https://me:hunter2@:x")
+                .to_string()
+                .contains("hunter2")
+        );
         assert!(!error.to_string().contains("hunter2"));
     }
 

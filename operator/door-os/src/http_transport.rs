@@ -1,6 +1,5 @@
 //! Requests over the network.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};

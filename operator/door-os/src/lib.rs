@@ -6,6 +6,7 @@
 //! never sends a write again unless the answer says that nothing was done, calls a listing complete
 //! only after checking it, and is timed by `tokio::time` alone, so it also runs under a paused clock.
 
+mod account;
 mod answer;
 mod breaker;
 mod budget;
@@ -19,6 +20,7 @@ mod error;
 mod http_transport;
 mod limiter;
 mod listing;
+mod paged;
 mod rows;
 mod token;
 mod transport;

@@ -324,7 +324,14 @@ mod tests {
 
     #[test]
     fn a_counter_is_a_whole_number_that_fits() {
-        for json in ["-1", "7.5", "1e300", "18446744073709551615", "\"7\"", "true"] {
+        for json in [
+            "-1",
+            "7.5",
+            "1e300",
+            "18446744073709551615",
+            "\"7\"",
+            "true",
+        ] {
             let row = row(&format!(r#"{{"count": {json}}}"#));
             assert_eq!(row.count, Field::Malformed, "{json}");
         }
@@ -346,7 +353,10 @@ mod tests {
             "PARTNER_IMMUTABLE"
         );
         assert_eq!(
-            error_code(401, br#"{"error": "access_denied", "error_description": "x"}"#),
+            error_code(
+                401,
+                br#"{"error": "access_denied", "error_description": "x"}"#
+            ),
             "access_denied"
         );
         for body in [

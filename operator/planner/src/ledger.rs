@@ -65,6 +65,8 @@ impl PartialEq for Unsaved {
 pub struct Head {
     /// The Property as last accepted; `None` before first contact.
     pub property: Option<AcceptedProperty>,
+    /// The Portfolio the property was last looked after by, where one was declared.
+    pub portfolio: Option<AcceptedPortfolio>,
     /// Each object's last accepted declaration.
     pub accepted: BTreeMap<OwnerId, Accepted>,
     /// Door names to uuids, for as long as something declares the name.
@@ -99,6 +101,16 @@ pub struct AcceptedProperty {
     pub spec: opendoor_api::PropertySpec,
     /// Where it is declared.
     pub cause: Cause,
+}
+
+/// A Portfolio as last accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedPortfolio {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub spec: opendoor_api::PortfolioSpec,
 }
 
 /// An object's last accepted declaration.

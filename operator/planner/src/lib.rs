@@ -7,6 +7,7 @@
 //! The order of a pass: [`intake::take_in`] one look at both sides, [`planner::plan`], then for each
 //! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb_rows`].
 
+pub mod conditions;
 pub mod declared;
 pub mod digest;
 mod door_wants;

@@ -1,14 +1,14 @@
 //! The rules by which DOOR OS changes, whoever asks: the API, a person in DOOR OS, or DOOR's integrations team.
-//! Every row changes through `change_door` or `change_key`, which alone count versions and keep former rows.
+//! Every row changes through `change_door` or `change_keys`, which alone count versions and keep former rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::refusal::Refusal;
-use crate::rows::{Access, Via, Window};
-use crate::world::{Building, Door, Key, World};
+use crate::rows::{Access, Via};
+use crate::world::{Building, Door, World};
 
 impl World {
     /// Changes a door; its `version` moves and its former row is kept if the row changed.

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 /// Where simulated time comes from. The world adds its advances to it; nothing else in this crate reads a clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clock {
     /// The machine's clock plus advances: for people, and for programs that compare with their own clock.
+    #[default]
     Wall,
     /// A fixed start plus advances: time moves only when told to, so that a run can be repeated exactly.
     Manual {

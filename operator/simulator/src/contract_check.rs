@@ -1,9 +1,11 @@
 //! Checks an exchange against `openapi.yaml`. Stricter than a client should be: a field that the contract does not list
 //! is a fault here.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use serde_json::{Map, Value, json};
+use jsonschema::Validator;
+use serde_json::{Value, json};
 
 const OPENAPI: &str = include_str!("../../door-os/openapi.yaml");
 
@@ -93,19 +95,7 @@ fn resolve<'a>(contract: &'a Value, value: &'a Value) -> Result<&'a Value, Strin
 fn check(contract: &Value, schema: &Value, body: &[u8], what: &str) -> Result<(), String> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| format!("{what} is no JSON: {error}"))?;
-    let components = contract.get("components").cloned().unwrap_or_default();
-    let mut whole = Map::new();
-    whole.insert(
-        "$schema".to_owned(),
-        json!("https://json-schema.org/draft/2020-12/schema"),
-    );
-    whole.insert("components".to_owned(), components);
-    whole.insert("allOf".to_owned(), json!([schema]));
-    let validator = jsonschema::options()
-        .should_validate_formats(true)
-        .build(&Value::Object(whole))
-        .map_err(|error| error.to_string())?;
-    let faults: Vec<String> = validator
+    let faults: Vec<String> = validator(contract, schema)?
         .iter_errors(&body)
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
@@ -114,6 +104,27 @@ fn check(contract: &Value, schema: &Value, body: &[u8], what: &str) -> Result<()
     } else {
         Err(format!("{what}: {}", faults.join("; ")))
     }
+}
+
+/// The validator of a schema of the contract; there are few, and each takes long to build.
+fn validator(contract: &Value, schema: &Value) -> Result<Arc<Validator>, String> {
+    static BUILT: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(validator) = built.get(&schema.to_string()) {
+        return Ok(Arc::clone(validator));
+    }
+    let whole = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "components": contract.get("components"),
+        "allOf": [schema],
+    });
+    let validator = jsonschema::options()
+        .should_validate_formats(true)
+        .build(&whole)
+        .map_err(|error| error.to_string())?;
+    let validator = Arc::new(validator);
+    built.insert(schema.to_string(), Arc::clone(&validator));
+    Ok(validator)
 }
 
 /// Forbids properties that an object schema does not list.
@@ -129,5 +140,82 @@ fn close(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(close),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_contract_does_not_say_is_a_fault() {
+        let check = |method, path, status, request: Value, response: Value| {
+            let request = if request.is_null() {
+                Vec::new()
+            } else {
+                request.to_string().into_bytes()
+            };
+            check_exchange(
+                method,
+                path,
+                status,
+                &request,
+                response.to_string().as_bytes(),
+            )
+        };
+        let uuid = "6fa1d3f4-8e0c-5b53-9a58-0b8b8a3d6c11";
+        let building = json!({ "buildings": [{ "uuid": uuid, "name": "A" }] });
+        check("GET", "/v1/buildings", 200, Value::Null, building).unwrap();
+        for row in [
+            json!({ "uuid": uuid }),
+            json!({ "uuid": "no-uuid", "name": "A" }),
+            json!({ "uuid": uuid, "name": 1 }),
+            json!({ "uuid": uuid, "name": "A", "residents": [] }),
+        ] {
+            check(
+                "GET",
+                "/v1/buildings",
+                200,
+                Value::Null,
+                json!({ "buildings": [row] }),
+            )
+            .unwrap_err();
+        }
+        let path = format!("/v1/doors/{uuid}/partner");
+        let refused = json!({ "message": "REVISION_MISMATCH" });
+        check(
+            "PUT",
+            &path,
+            412,
+            json!({ "partnerUuid": null }),
+            refused.clone(),
+        )
+        .unwrap();
+        check(
+            "PUT",
+            &path,
+            412,
+            json!({ "partner": null }),
+            refused.clone(),
+        )
+        .unwrap_err();
+        check(
+            "PUT",
+            &path,
+            418,
+            json!({ "partnerUuid": null }),
+            refused.clone(),
+        )
+        .unwrap_err();
+        check(
+            "PUT",
+            &path,
+            412,
+            json!({ "partnerUuid": null }),
+            json!({ "message": "WHATEVER" }),
+        )
+        .unwrap_err();
+        check("DELETE", &path, 412, Value::Null, refused.clone()).unwrap_err();
+        check("GET", "/v1/nothing", 412, Value::Null, refused).unwrap_err();
     }
 }

@@ -208,6 +208,7 @@ impl World {
             kind: *kind,
             accessibility: accessibility.unwrap_or(by_type),
             connected: *connected,
+            reachable: *connected,
             link: 0,
             device,
             sdk_door_uuid: self.uuid_of(&format!("sdk-door/{home}/{name}/{index}")),

@@ -141,6 +141,8 @@ struct DoorEdit {
     partner: Option<Option<String>>,
     door_type: Option<DoorType>,
     connected: Option<bool>,
+    /// Whether the network reaches the lock, whatever DOOR believes; follows `connected` when that changes.
+    reachable: Option<bool>,
     /// Another one is another lock; null takes the device off.
     #[serde(default, deserialize_with = "present")]
     serial_number: Option<Option<String>>,
@@ -159,6 +161,7 @@ fn edit_door(world: &mut World, door: Uuid, edit: DoorEdit) -> Result<(), Refusa
         partner,
         door_type,
         connected,
+        reachable,
         serial_number,
         unit,
         vacancy,
@@ -211,7 +214,11 @@ fn edit_door(world: &mut World, door: Uuid, edit: DoorEdit) -> Result<(), Refusa
         }
     });
     if let Some(connected) = connected {
-        connect(world, door, connected);
+        connect(world, door, connected, reachable.unwrap_or(connected));
+    } else if let (Some(reachable), Some(connected)) =
+        (reachable, world.door(door).map(|door| door.connected))
+    {
+        connect(world, door, connected, reachable);
     }
     if let Some(serial_number) = serial_number {
         swap_device(world, door, serial_number);
@@ -219,26 +226,24 @@ fn edit_door(world: &mut World, door: Uuid, edit: DoorEdit) -> Result<(), Refusa
     Ok(())
 }
 
-/// The door goes online or offline.
-fn connect(world: &mut World, door: Uuid, connected: bool) {
-    if world
-        .door(door)
-        .is_none_or(|door| door.connected == connected)
-    {
+/// The door goes online or offline: to DOOR's knowledge, and in truth.
+fn connect(world: &mut World, door: Uuid, connected: bool, reachable: bool) {
+    let Some(state) = world.door(door) else {
         return;
-    }
+    };
+    let comes_back = (connected && !state.connected) || (reachable && !state.reachable);
+    let behind = state
+        .lock
+        .revision
+        .is_none_or(|has| has < state.access_revision);
     world.change_door(door, |door| {
-        door.connected = connected;
-        if !connected {
+        if door.reachable && !reachable {
             door.link += 1;
         }
+        door.connected = connected;
+        door.reachable = reachable;
     });
-    let behind = world.door(door).is_some_and(|door| {
-        door.lock
-            .revision
-            .is_none_or(|has| has < door.access_revision)
-    });
-    if connected && behind && world.parameters.drain_on_reconnect {
+    if comes_back && behind && world.parameters.drain_on_reconnect {
         world.send_push(door);
     }
 }

@@ -127,7 +127,7 @@ impl World {
     pub(crate) fn push_arrives(&mut self, door: Uuid, link: u64, carried: Carried) {
         let reachable = self
             .door(door)
-            .is_some_and(|door| door.connected && door.link == link && door.is_for(&carried));
+            .is_some_and(|door| door.reachable && door.link == link && door.is_for(&carried));
         if !reachable {
             self.log(
                 "network",

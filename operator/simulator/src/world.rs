@@ -111,7 +111,10 @@ pub(crate) struct Door {
     pub(crate) name: String,
     pub(crate) kind: DoorKind,
     pub(crate) accessibility: Accessibility,
+    /// What DOOR believes.
     pub(crate) connected: bool,
+    /// Whether the network really reaches the lock: DOOR's belief may be late.
+    pub(crate) reachable: bool,
     /// How often the door went offline: an update sent over an earlier link is lost.
     pub(crate) link: u64,
     pub(crate) device: Option<Device>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value};
 use super::tree::{Data, Field, Node};
 use crate::{
     fault::{Fault, FaultKind, join},
-    schema::{shortened, word_for},
+    wording::{shortened, word_for},
 };
 
 /// The value of `node`. What cannot be the value its schema asks for is reported and kept as text.

@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use document::{Document, LocatedFault};
 
-use crate::{GROUP, schema::shortened, suggest::closest};
+use crate::{GROUP, suggest::closest, wording::shortened};
 
 /// The longest file that is read. The largest object allowed has 10 KB, so this holds hundreds of them.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
