@@ -6,6 +6,7 @@ use opendoor_planner::ids::{DoorUuid, PartnerUuid};
 use opendoor_planner::observed::{DoorRow, Interval, KeyDoor, KeyRow};
 use opendoor_planner::writes::{Answer, KeyPatch, Write};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::call::{Call, Repeat};
@@ -66,8 +67,8 @@ fn doors_in_key(doors: &[KeyDoor]) -> Vec<DoorInKey> {
         .collect()
 }
 
-/// The call that performs a write.
-pub(crate) fn call(write: &Write) -> Result<Call, String> {
+/// The call that performs a write, if it can leave us in time.
+pub(crate) fn call(write: &Write, not_after: Instant) -> Result<Call, String> {
     let (name, method, path, if_match, body) = match write {
         Write::SetDoorPartner {
             door,
@@ -144,6 +145,7 @@ pub(crate) fn call(write: &Write) -> Result<Call, String> {
         body,
         if_match,
         repeat: Repeat::Write,
+        not_after: Some(not_after),
     })
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH, USER_AGENT};
 use http::{HeaderValue, Method, Request};
+use tokio::time::Instant;
 
 use crate::endpoint::Endpoint;
 
@@ -26,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) body: Option<Bytes>,
     pub(crate) if_match: Option<i64>,
     pub(crate) repeat: Repeat,
+    /// It must not leave us later than this.
+    pub(crate) not_after: Option<Instant>,
 }
 
 impl Call {
@@ -37,6 +40,7 @@ impl Call {
             body: None,
             if_match: None,
             repeat: Repeat::Read,
+            not_after: None,
         }
     }
 

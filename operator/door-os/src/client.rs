@@ -12,6 +12,7 @@ use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid};
 use opendoor_planner::observed::{DoorRow, KeyRow, Observed};
 use opendoor_planner::writes::{Answer, Write};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::answer;
 use crate::call::Call;
@@ -72,6 +73,10 @@ pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Config {
     /// How long one request may take.
     pub request_timeout: Duration,
+    /// How long a write may wait for a token, for the limiter or for what `Retry-After` asks. After
+    /// that it is not sent: whatever the caller checked before (that it still owns the building) is
+    /// no longer fresh.
+    pub write_patience: Duration,
     /// Requests per second, tokens included.
     pub requests_per_second: NonZeroU32,
     /// Requests that may be sent at once after a quiet time.
@@ -91,6 +96,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             request_timeout: Duration::from_secs(30),
+            write_patience: Duration::from_secs(15),
             requests_per_second: NonZeroU32::new(10).unwrap_or(NonZeroU32::MIN),
             burst: NonZeroU32::new(20).unwrap_or(NonZeroU32::MIN),
             audience: None,
@@ -106,6 +112,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("request_timeout", &self.request_timeout)
+            .field("write_patience", &self.write_patience)
             .field("requests_per_second", &self.requests_per_second)
             .field("burst", &self.burst)
             .field("audience", &self.audience)
@@ -129,6 +136,7 @@ pub struct Counters {
 pub struct Client<T> {
     pub(crate) courier: Courier<T>,
     tokens: Tokens,
+    write_patience: Duration,
     follow_simulated_time: bool,
 }
 
@@ -142,6 +150,7 @@ impl<T: Transport> Client<T> {
     ) -> Self {
         let Config {
             request_timeout,
+            write_patience,
             requests_per_second,
             burst,
             audience,
@@ -160,6 +169,7 @@ impl<T: Transport> Client<T> {
                 wall_clock,
             ),
             tokens: Tokens::new(Box::new(credentials), audience),
+            write_patience,
             follow_simulated_time,
         }
     }
@@ -283,7 +293,8 @@ impl<T: Transport> DoorOs for Client<T> {
     }
 
     async fn send(&self, write: &Write) -> Answer {
-        let call = match answer::call(write) {
+        let not_after = Instant::now() + self.write_patience;
+        let call = match answer::call(write, not_after) {
             Ok(call) => call,
             Err(why) => return Answer::NotSent { why },
         };

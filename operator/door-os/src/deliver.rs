@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
 use http::{HeaderValue, Response};
+use tokio::time::Instant;
 
 use crate::breaker::Breaker;
 use crate::budget::Budget;
@@ -149,10 +150,14 @@ impl<T: Transport> Courier<T> {
             let Some(backoff) = waits.next() else {
                 return Err(failed);
             };
+            let again = Instant::now() + backoff.max(wait.unwrap_or_default());
+            if call.not_after.is_some_and(|not_after| again > not_after) {
+                return Err(failed);
+            }
             if self.breaker.refuses_for().is_some() || !self.budget.spend() {
                 return Err(failed);
             }
-            tokio::time::sleep(backoff.max(wait.unwrap_or_default())).await;
+            tokio::time::sleep_until(again).await;
             self.retries.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -174,7 +179,13 @@ impl<T: Transport> Courier<T> {
             repeatable: false,
             wait: None,
         })?;
-        self.limiter.acquire().await;
+        if !self.room(call).await {
+            return Err(Problem {
+                failed: Failed::nothing_done(Error::NoRoom { call: call.name }),
+                repeatable: false,
+                wait: None,
+            });
+        }
         let permit = self.breaker.permit().map_err(|for_another| Problem {
             failed: paused(call, for_another),
             repeatable: false,
@@ -223,6 +234,18 @@ impl<T: Transport> Courier<T> {
             repeatable: read && fault != TransportFault::TooLarge,
             wait: None,
         })
+    }
+
+    /// Waits for the limiter; false if that takes too long for the call.
+    async fn room(&self, call: &Call) -> bool {
+        let acquired = self.limiter.acquire();
+        match call.not_after {
+            None => {
+                acquired.await;
+                true
+            }
+            Some(not_after) => tokio::time::timeout_at(not_after, acquired).await.is_ok(),
+        }
     }
 
     /// What an answer means for the call.

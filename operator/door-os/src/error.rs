@@ -136,6 +136,15 @@ pub enum Error {
         /// For how long yet.
         for_another: Duration,
     },
+    /// No room under our own limit before the call lost its meaning.
+    #[error(
+        "{call} was not sent: our own limit of requests per second left no room for it in time; it \
+         is tried again in a later pass, or raise requestsPerSecond if DOOR OS allows more"
+    )]
+    NoRoom {
+        /// The call.
+        call: &'static str,
+    },
     /// An answer the contract does not know for this call.
     #[error(
         "{call} answered {status} {code}, which the manager contract does not have for it: check \
@@ -183,7 +192,7 @@ impl Error {
             Self::CredentialsMissing { .. } => Reason::CredentialsMissing,
             Self::CredentialsInvalid { .. } => Reason::CredentialsInvalid,
             Self::PermissionDenied { .. } | Self::NotManaged { .. } => Reason::PermissionDenied,
-            Self::RateLimited { .. } => Reason::RateLimited,
+            Self::RateLimited { .. } | Self::NoRoom { .. } => Reason::RateLimited,
             Self::Unreachable { .. }
             | Self::Failing { .. }
             | Self::Paused { .. }

@@ -172,11 +172,10 @@ async fn pages<T: Transport, P: Paged>(
 }
 
 fn path<P: Paged>(building: BuildingUuid, size: usize, token: Option<&str>) -> String {
-    let mut query = form_urlencoded::Serializer::new(format!("{}?", P::PATH));
-    query.append_pair("buildingUuid", &building.to_string());
-    query.append_pair("pageSize", &size.to_string());
+    let mut path = format!("{}?buildingUuid={building}&pageSize={size}", P::PATH);
     if let Some(token) = token {
-        query.append_pair("pageToken", token);
+        path.push_str("&pageToken=");
+        path.extend(form_urlencoded::byte_serialize(token.as_bytes()));
     }
-    query.finish()
+    path
 }

@@ -251,6 +251,7 @@ impl Tokens {
             if_match: None,
             // A second token does no harm.
             repeat: Repeat::Read,
+            not_after: None,
         };
         courier.budget.earn();
         match courier.deliver(&call, None, &token_of).await {

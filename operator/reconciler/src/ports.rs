@@ -7,16 +7,17 @@ use opendoor_planner::ledger::Ledger;
 use opendoor_planner::owner::Cause;
 use serde::{Deserialize, Serialize};
 
+use crate::gather::Heads;
 use crate::snapshot::Snapshot;
 
 /// Where ledgers are kept.
 #[allow(async_fn_in_trait, reason = "the program runs on one thread")]
 pub trait Ledgers {
-    /// The buildings that have a ledger, sorted.
+    /// The head of every ledger: all that is not per door.
     ///
     /// # Errors
-    /// The store cannot be read.
-    async fn buildings(&self) -> Result<Vec<BuildingUuid>, StoreError>;
+    /// The store cannot be read, or holds something that is not a ledger.
+    async fn heads(&self) -> Result<Heads, StoreError>;
 
     /// A building's ledger, if it has one.
     ///

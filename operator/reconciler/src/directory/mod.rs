@@ -1,0 +1,9 @@
+//! The home without Kubernetes: a directory of YAML, and SQLite for what must be remembered.
+
+mod files;
+mod lock;
+mod store;
+
+pub use files::{Directory, WORLD_FILE};
+pub use lock::{LockError, StateLock};
+pub use store::{SqliteStore, StoredStatus};

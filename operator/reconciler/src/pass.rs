@@ -1,0 +1,556 @@
+//! One pass over one property: own, gather, observe, commit what was seen, plan, commit intents, write,
+//! commit answers, read back, commit proofs.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use opendoor_door_os::{Building, DoorOs};
+use opendoor_planner::conditions::{ObjectStatus, statuses};
+use opendoor_planner::declared::Declared;
+use opendoor_planner::guard::{Guard, losses_in_window, note_decisions};
+use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid};
+use opendoor_planner::intake::{Taken, take_in};
+use opendoor_planner::ledger::{Fingerprint, Intent, Ledger};
+use opendoor_planner::observed::{DoorRow, KeyRow, Observed};
+use opendoor_planner::plan::{Plan, Refusal, Step};
+use opendoor_planner::planner::plan;
+use opendoor_planner::settle::{self, BATCH, Outcome, Settled};
+use opendoor_planner::writes::{Answer, Write};
+
+use crate::gather::{Heads, LookedAfterBy, Target, declared_for, portfolio_of};
+use crate::history::events;
+use crate::ports::{Clock, Declarations, Ledgers, Ownership, StoreError};
+use crate::snapshot::Snapshot;
+
+/// Rows of one page of a listing: what a read-back by listing costs.
+const PAGE: usize = 500;
+
+/// The world a pass acts on.
+#[derive(Debug)]
+pub struct Ports<'a, D, L, S, C, O> {
+    /// DOOR OS.
+    pub door_os: &'a D,
+    /// The ledgers.
+    pub ledgers: &'a L,
+    /// The declarations.
+    pub declarations: &'a S,
+    /// The clock.
+    pub clock: &'a C,
+    /// Whether this process may still write.
+    pub ownership: &'a O,
+}
+
+/// What was known when the round began.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Everything declared.
+    pub snapshot: Snapshot,
+    /// The ledgers' heads.
+    pub heads: Heads,
+    /// The buildings DOOR OS lists.
+    pub buildings: Vec<Building>,
+    /// Losses charged in the window at each building, with its Portfolio's name, for the portfolio's
+    /// limit. Passes side by side share it.
+    pub losses: RefCell<BTreeMap<BuildingUuid, (Option<String>, u32)>>,
+}
+
+impl Known {
+    /// Losses charged at the other buildings of the same Portfolio.
+    fn losses_elsewhere(&self, ledger: &Ledger) -> u32 {
+        let portfolio = portfolio_name(ledger);
+        self.losses
+            .borrow()
+            .iter()
+            .filter(|(building, (name, _))| **building != ledger.building && *name == portfolio)
+            .map(|(_, (_, losses))| *losses)
+            .sum()
+    }
+
+    /// Counts losses that are about to be charged.
+    fn reserve(&self, ledger: &Ledger, steps: &[Step], now: Timestamp) {
+        let planned: usize = steps
+            .iter()
+            .filter(|step| !step.uncharged)
+            .map(|step| step.losses.len())
+            .sum();
+        let charged = losses_in_window(ledger, now);
+        let losses = charged.saturating_add(u32::try_from(planned).unwrap_or(u32::MAX));
+        self.set_losses(ledger, losses);
+    }
+
+    /// Counts losses that were charged.
+    fn charged(&self, ledger: &Ledger, now: Timestamp) {
+        self.set_losses(ledger, losses_in_window(ledger, now));
+    }
+
+    fn set_losses(&self, ledger: &Ledger, losses: u32) {
+        self.losses
+            .borrow_mut()
+            .insert(ledger.building, (portfolio_name(ledger), losses));
+    }
+}
+
+fn portfolio_name(ledger: &Ledger) -> Option<String> {
+    ledger
+        .head
+        .portfolio
+        .as_ref()
+        .map(|portfolio| portfolio.name.clone())
+}
+
+/// What a pass may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mandate {
+    /// Look and plan. Nothing is written anywhere.
+    Look,
+    /// Perform the plan.
+    Perform,
+}
+
+/// What came of one step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepResult {
+    /// DOOR OS holds it, read back.
+    Applied,
+    /// DOOR OS refused it with this code.
+    Refused(String),
+    /// The answer was lost; a later read settles it.
+    Unknown,
+    /// It never left us.
+    NotSent(String),
+}
+
+/// What a pass found and did.
+#[derive(Clone, Debug)]
+pub struct PassReport {
+    /// The building.
+    pub building: Building,
+    /// The plan that was made first.
+    pub plan: Plan,
+    /// What came of its steps.
+    pub results: BTreeMap<Fingerprint, StepResult>,
+    /// What is left: the plan made from the last look. Equal to `plan` when nothing was performed.
+    pub after: Plan,
+    /// What is said of the property and its objects.
+    pub statuses: Vec<ObjectStatus>,
+    /// Writes that were settled, by an answer or by a read.
+    pub settled: Vec<Settled>,
+    /// The ledger as it is now.
+    pub ledger: Ledger,
+    /// The last look.
+    pub observed: Observed,
+    /// The time of it.
+    pub at: Timestamp,
+}
+
+/// A pass that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// DOOR OS failed.
+    #[error(transparent)]
+    DoorOs(#[from] opendoor_door_os::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+struct Pass<'a, D, L, S, C, O> {
+    ports: &'a Ports<'a, D, L, S, C, O>,
+    known: &'a Known,
+    target: &'a Target,
+    mandate: Mandate,
+    ledger: Ledger,
+    declared: Declared,
+    guard: Guard,
+    portfolio_problem: Option<Refusal>,
+    settled: Vec<Settled>,
+    /// How many of `settled` the history has.
+    told: usize,
+}
+
+/// Makes one pass.
+///
+/// # Errors
+/// DOOR OS or the store failed. What was committed before that stays, and the next pass goes on from
+/// it.
+pub async fn pass<D, L, S, C, O>(
+    ports: &Ports<'_, D, L, S, C, O>,
+    known: &Known,
+    target: &Target,
+    mandate: Mandate,
+    approvals: &[String],
+) -> Result<PassReport, PassError>
+where
+    D: DoorOs,
+    L: Ledgers,
+    S: Declarations,
+    C: Clock,
+    O: Ownership,
+{
+    let ledger = ports.ledgers.load(target.building.uuid).await?;
+    let ledger = ledger.unwrap_or_else(|| Ledger::new(target.building.uuid));
+    let declared = declared_for(&known.snapshot, &known.heads, &known.buildings, target);
+    let mut pass = Pass {
+        ports,
+        known,
+        target,
+        mandate,
+        ledger,
+        declared,
+        guard: Guard::default(),
+        portfolio_problem: None,
+        settled: Vec::new(),
+        told: 0,
+    };
+    pass.run(approvals).await
+}
+
+impl<D, L, S, C, O> Pass<'_, D, L, S, C, O>
+where
+    D: DoorOs,
+    L: Ledgers,
+    S: Declarations,
+    C: Clock,
+    O: Ownership,
+{
+    async fn run(&mut self, approvals: &[String]) -> Result<PassReport, PassError> {
+        self.look_after();
+        let mut observed = self.observe().await?;
+        settle::mark_open_as_unknown(&mut self.ledger, self.ports.clock.now());
+        let mut taken = self.take_in(&observed).await?;
+        let first = self.plan(&taken, &observed, approvals);
+        let mut results = BTreeMap::new();
+        let mut after = first.clone();
+        if self.mandate == Mandate::Perform {
+            let performed = self.perform(&first, &mut observed, &mut results).await?;
+            if performed {
+                self.read_back(&mut observed, &first, &mut results).await?;
+                taken = self.take_in(&observed).await?;
+                after = self.plan(&taken, &observed, &[]);
+                self.note(&after);
+                self.commit(&observed).await?;
+            }
+        }
+        let now = self.ports.clock.now();
+        self.known.charged(&self.ledger, now);
+        Ok(PassReport {
+            building: self.target.building.clone(),
+            statuses: statuses(&self.ledger, &taken, &observed, &after, now),
+            plan: first,
+            results,
+            after,
+            settled: std::mem::take(&mut self.settled),
+            ledger: std::mem::replace(&mut self.ledger, Ledger::new(self.target.building.uuid)),
+            observed,
+            at: now,
+        })
+    }
+
+    /// Finds the Portfolio, and with it the guard.
+    fn look_after(&mut self) {
+        self.portfolio_problem = None;
+        self.guard = match portfolio_of(&self.known.snapshot, &self.declared, &self.ledger.head) {
+            LookedAfterBy::Defaults => Guard::default(),
+            LookedAfterBy::Portfolio(portfolio) => {
+                let guard = Guard::of(&portfolio.spec);
+                if self.ledger.head.portfolio.as_ref() != Some(&portfolio) {
+                    self.ledger.head_mut().portfolio = Some(portfolio);
+                }
+                guard
+            }
+            LookedAfterBy::CannotTell(problem) => {
+                self.portfolio_problem = Some(Refusal {
+                    cause: problem.cause,
+                    reason: problem.reason,
+                    message: problem.message,
+                    owner: None,
+                });
+                let before = self.ledger.head.portfolio.as_ref();
+                let mut guard = before.map_or_else(Guard::default, |portfolio| {
+                    Guard::of(&portfolio.spec)
+                });
+                guard.mode = opendoor_api::Mode::Observe;
+                guard
+            }
+        };
+    }
+
+    async fn observe(&self) -> Result<Observed, PassError> {
+        let mut observed = self.ports.door_os.observe(&self.target.building).await?;
+        observed.clock_skewed = self
+            .ports
+            .door_os
+            .time()
+            .is_some_and(|time| time.skewed());
+        Ok(observed)
+    }
+
+    /// Takes a look into the ledger and commits what is new in it.
+    async fn take_in(&mut self, observed: &Observed) -> Result<Taken, PassError> {
+        let now = self.ports.clock.now();
+        let mut taken = take_in(&mut self.ledger, &self.declared, observed, now);
+        self.settled.append(&mut taken.settled);
+        taken.refusals.extend(self.portfolio_problem.clone());
+        self.commit(observed).await?;
+        Ok(taken)
+    }
+
+    /// Commits what is unsaved, and with it the history of what was settled since the last commit.
+    async fn commit(&mut self, observed: &Observed) -> Result<(), PassError> {
+        if self.mandate == Mandate::Look || !self.ledger.unsaved.any() {
+            return Ok(());
+        }
+        let new = self.settled.get(self.told..).unwrap_or_default();
+        let now = self.ports.clock.now();
+        let history = events(new, &self.target.property, observed, now);
+        self.ports.ledgers.commit(&mut self.ledger, &history).await?;
+        self.told = self.settled.len();
+        Ok(())
+    }
+
+    fn plan(&mut self, taken: &Taken, observed: &Observed, approvals: &[String]) -> Plan {
+        let mut given = approvals.to_vec();
+        given.extend(
+            self.ledger
+                .head
+                .property
+                .as_ref()
+                .and_then(|property| property.spec.approve.clone()),
+        );
+        let now = self.ports.clock.now();
+        self.guard.losses_elsewhere = self.known.losses_elsewhere(&self.ledger);
+        plan(&self.ledger, taken, observed, &self.guard, &given, now)
+    }
+
+    fn note(&mut self, plan: &Plan) {
+        let removes_added = self.ledger.head.property.as_ref().is_some_and(|property| {
+            property.spec.added_by_hand == opendoor_api::AddedByHand::Remove
+        });
+        let now = self.ports.clock.now();
+        note_decisions(&mut self.ledger, plan, removes_added, now);
+    }
+
+    /// Performs a plan batch by batch. Declarations are gathered again in between; where they changed,
+    /// what is left is planned anew from the same look, removals first.
+    async fn perform(
+        &mut self,
+        first: &Plan,
+        observed: &mut Observed,
+        results: &mut BTreeMap<Fingerprint, StepResult>,
+    ) -> Result<bool, PassError> {
+        self.note(first);
+        let mut queue: Vec<Step> = first.performable().cloned().collect();
+        if queue.is_empty() {
+            self.commit(observed).await?;
+            return Ok(false);
+        }
+        // Before anything is awaited, so that a pass over another building counts these too.
+        self.known.reserve(&self.ledger, &queue, self.ports.clock.now());
+        while !queue.is_empty() {
+            let rest = queue.split_off(queue.len().min(BATCH));
+            let now = self.ports.clock.now();
+            let intents = settle::intend(&mut self.ledger, &queue, now);
+            self.commit(observed).await?;
+            let lost = self.send(&intents, observed, results).await?;
+            if lost {
+                break;
+            }
+            queue = rest;
+            if !queue.is_empty() && self.gather_again().await {
+                let taken = self.take_in(observed).await?;
+                let anew = self.plan(&taken, observed, &[]);
+                self.note(&anew);
+                queue = anew
+                    .performable()
+                    .filter(|step| !results.contains_key(&step.fingerprint))
+                    .cloned()
+                    .collect();
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the declarations again. Returns whether they changed.
+    async fn gather_again(&mut self) -> bool {
+        let snapshot = self.ports.declarations.read().await;
+        if snapshot == self.known.snapshot {
+            return false;
+        }
+        let mut heads = self.known.heads.clone();
+        heads.insert(self.target.building.uuid, self.ledger.head.clone());
+        let declared = declared_for(&snapshot, &heads, &self.known.buildings, self.target);
+        let changed = declared.objects != self.declared.objects
+            || declared.property != self.declared.property
+            || declared.absent != self.declared.absent;
+        self.declared = declared;
+        changed
+    }
+
+    /// Sends each write of a batch once and commits the answers. Returns whether ownership was lost.
+    async fn send(
+        &mut self,
+        intents: &[Intent],
+        observed: &mut Observed,
+        results: &mut BTreeMap<Fingerprint, StepResult>,
+    ) -> Result<bool, PassError> {
+        let mut lost = false;
+        for intent in intents {
+            let answer = if lost || !self.ports.ownership.holds() {
+                lost = true;
+                Answer::NotSent {
+                    why: String::from("another process may own this building by now"),
+                }
+            } else {
+                self.ports.door_os.send(&intent.write).await
+            };
+            if let Answer::Applied { key, doors } = &answer {
+                merge(observed, intent, key.as_ref(), doors);
+            }
+            results.insert(intent.fingerprint.clone(), result_of(&answer));
+            let now = self.ports.clock.now();
+            let settled = settle::record_answer(&mut self.ledger, intent.number, &answer, now);
+            self.settled.extend(settled);
+        }
+        self.commit(observed).await?;
+        Ok(lost)
+    }
+
+    /// Reads what was written: the changed rows one by one or one listing, whichever is fewer calls.
+    async fn read_back(
+        &mut self,
+        observed: &mut Observed,
+        plan: &Plan,
+        results: &mut BTreeMap<Fingerprint, StepResult>,
+    ) -> Result<(), PassError> {
+        let mut doors: Vec<DoorUuid> = Vec::new();
+        let mut keys: Vec<KeyUuid> = Vec::new();
+        let written = self
+            .settled
+            .iter()
+            .filter(|settled| !matches!(settled.outcome, Outcome::NotSent(_)))
+            .map(|settled| &settled.intent)
+            .chain(&self.ledger.head.intents);
+        let mut unlisted = false;
+        for intent in written {
+            match &intent.write {
+                Write::SetDoorPartner { door, .. } => doors.push(*door),
+                Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => {
+                    keys.push(*key);
+                    doors.extend(&intent.doors);
+                }
+                Write::CreateKey { client_ref, .. } => {
+                    let made = observed
+                        .keys
+                        .iter()
+                        .find(|row| row.client_ref.as_deref() == Some(client_ref));
+                    match made {
+                        Some(row) => keys.push(row.uuid),
+                        None => unlisted = true,
+                    }
+                    doors.extend(&intent.doors);
+                }
+            }
+        }
+        doors.sort_unstable();
+        doors.dedup();
+        keys.sort_unstable();
+        keys.dedup();
+        let pages = observed.doors.len().div_ceil(PAGE).max(1)
+            + observed.keys.len().div_ceil(PAGE).max(1)
+            + 1;
+        if unlisted || doors.len() + keys.len() > pages {
+            *observed = self.observe().await?;
+        } else {
+            self.read_rows(observed, &doors, &keys).await?;
+        }
+        let now = self.ports.clock.now();
+        let (_, settled) = settle::absorb(&mut self.ledger, observed, now);
+        for step in &plan.steps {
+            let found = settled
+                .iter()
+                .find(|settled| settled.intent.fingerprint == step.fingerprint);
+            if let Some(settled) = found
+                && settled.outcome == Outcome::Applied
+            {
+                results.insert(step.fingerprint.clone(), StepResult::Applied);
+            }
+        }
+        self.settled.extend(settled);
+        self.commit(observed).await
+    }
+
+    async fn read_rows(
+        &self,
+        observed: &mut Observed,
+        doors: &[DoorUuid],
+        keys: &[KeyUuid],
+    ) -> Result<(), PassError> {
+        for door in doors {
+            match self.ports.door_os.door(*door).await? {
+                Some(row) => put_door(observed, row),
+                None => observed.doors.retain(|row| row.uuid != *door),
+            }
+        }
+        for key in keys {
+            match self.ports.door_os.key(*key).await? {
+                Some(row) => put_key(observed, row),
+                None => observed.keys.retain(|row| row.uuid != *key),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn result_of(answer: &Answer) -> StepResult {
+    match answer {
+        Answer::Applied { .. } => StepResult::Applied,
+        Answer::Refused { code } => StepResult::Refused(code.clone()),
+        Answer::NotSent { why } => StepResult::NotSent(why.clone()),
+        Answer::Unknown { .. } => StepResult::Unknown,
+    }
+}
+
+/// Puts what a write returned into the look.
+fn merge(observed: &mut Observed, intent: &Intent, key: Option<&KeyRow>, doors: &[DoorRow]) {
+    for row in doors {
+        put_door(observed, row.clone());
+    }
+    match (&intent.write, key) {
+        (Write::DeleteKey { key, .. }, _) => observed.keys.retain(|row| row.uuid != *key),
+        (_, Some(row)) => put_key(observed, row.clone()),
+        (_, None) => {}
+    }
+}
+
+fn put_door(observed: &mut Observed, row: DoorRow) {
+    match observed
+        .doors
+        .binary_search_by_key(&row.uuid, |known| known.uuid)
+    {
+        Ok(at) => {
+            if let Some(known) = observed.doors.get_mut(at)
+                && known.version <= row.version
+            {
+                *known = row;
+            }
+        }
+        Err(at) => observed.doors.insert(at, row),
+    }
+}
+
+fn put_key(observed: &mut Observed, row: KeyRow) {
+    match observed
+        .keys
+        .binary_search_by_key(&row.uuid, |known| known.uuid)
+    {
+        Ok(at) => {
+            if let Some(known) = observed.keys.get_mut(at)
+                && known.version <= row.version
+            {
+                *known = row;
+            }
+        }
+        Err(at) => observed.keys.insert(at, row),
+    }
+}
