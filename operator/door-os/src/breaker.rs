@@ -65,6 +65,7 @@ impl Breaker {
 }
 
 /// One request on its way.
+#[derive(Debug)]
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
     settled: bool,
@@ -113,7 +114,7 @@ mod tests {
 
     fn fail(breaker: &Breaker, times: u32) {
         for _ in 0..times {
-            breaker.permit().ok().expect("closed").failed();
+            breaker.permit().expect("closed").failed();
         }
     }
 
@@ -132,7 +133,7 @@ mod tests {
     async fn an_answer_in_between_starts_the_count_anew() {
         let breaker = Breaker::default();
         fail(&breaker, 4);
-        breaker.permit().ok().expect("closed").answered();
+        breaker.permit().expect("closed").answered();
         fail(&breaker, 4);
         assert_eq!(breaker.refuses_for(), None);
     }
@@ -142,7 +143,7 @@ mod tests {
         let breaker = Breaker::default();
         fail(&breaker, 5);
         tokio::time::advance(Duration::from_secs(31)).await;
-        let probe = breaker.permit().ok().expect("the probe");
+        let probe = breaker.permit().expect("the probe");
         assert!(breaker.permit().is_err());
         probe.failed();
         assert_eq!(breaker.refuses_for(), Some(Duration::from_secs(30)));
@@ -154,7 +155,7 @@ mod tests {
         fail(&breaker, 5);
         tokio::time::advance(Duration::from_secs(31)).await;
         drop(breaker.permit());
-        breaker.permit().ok().expect("another probe").answered();
+        breaker.permit().expect("another probe").answered();
         assert_eq!(breaker.refuses_for(), None);
     }
 }

@@ -244,6 +244,8 @@ impl<T: Transport> Courier<T> {
                 acquired.await;
                 true
             }
+            // The token may have used the time up, and a timeout lets what is ready pass.
+            Some(not_after) if Instant::now() > not_after => false,
             Some(not_after) => tokio::time::timeout_at(not_after, acquired).await.is_ok(),
         }
     }

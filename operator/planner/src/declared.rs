@@ -49,7 +49,7 @@ impl Spec {
 }
 
 /// Everything declared for one building.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Declared {
     /// The Property.
     pub property: DeclaredProperty,
@@ -61,7 +61,7 @@ pub struct Declared {
 }
 
 /// The Property of a building.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeclaredProperty {
     /// Its name.
     pub name: String,
@@ -74,7 +74,7 @@ pub struct DeclaredProperty {
 }
 
 /// One object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DeclaredObject {
     /// Which one.
     pub owner: OwnerId,

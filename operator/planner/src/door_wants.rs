@@ -1,18 +1,22 @@
 //! Which doors the objects in force want for which partner.
 
-use std::collections::BTreeSet;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use opendoor_api::{DoorAssignmentSpec, DoorSelector};
 
+use crate::contend::reconcile;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::Taken;
 use crate::ledger::Ledger;
-use crate::observed::{Accessibility, DoorRow, DoorType, Holder, Observed, Vacancy};
+use crate::observed::{DoorRow, Observed, Vacancy};
+use crate::owner::OwnerId;
 use crate::plan::{Named, Refusal, Waiting, WaitingKind};
 use crate::declared::Spec;
 use crate::reasons::Reason;
-use crate::resolve::{DoorNames, Standing, known_uuid, matches_pattern, standing};
+use crate::resolve::{DoorNames, Standing, known_uuid, standing};
+use crate::select::fits;
 
 /// A door wanted for a partner.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,11 +35,12 @@ pub(crate) struct Wanted {
 }
 
 /// One object's claim before claims on one door are reconciled.
-struct Claim {
-    door: DoorUuid,
-    partner: PartnerUuid,
-    object: usize,
-    item: Option<usize>,
+pub(crate) struct Claim {
+    pub(crate) door: DoorUuid,
+    pub(crate) partner: PartnerUuid,
+    pub(crate) object: usize,
+    /// Where in the object's `doors` it is named; `None` for a selector.
+    pub(crate) item: Option<usize>,
 }
 
 struct Gather<'a> {
@@ -48,6 +53,9 @@ struct Gather<'a> {
     refusals: Vec<Refusal>,
     waiting: Vec<Waiting>,
     next_change: Option<Timestamp>,
+    time_in_doubt: bool,
+    /// Doors by the objects that own them, made when first asked for.
+    owned: OnceCell<BTreeMap<&'a OwnerId, Vec<DoorUuid>>>,
 }
 
 pub(crate) fn door_wants(
@@ -68,6 +76,8 @@ pub(crate) fn door_wants(
         refusals: Vec::new(),
         waiting: Vec::new(),
         next_change: None,
+        time_in_doubt: false,
+        owned: OnceCell::new(),
     };
     let mut frozen = Vec::new();
     for index in 0..taken.objects.len() {
@@ -86,10 +96,12 @@ pub(crate) fn door_wants(
         refusals,
         waiting,
         next_change,
+        time_in_doubt,
         ..
     } = gather;
     taken.refusals.extend(refusals);
     taken.waiting.extend(waiting);
+    taken.time_in_doubt |= time_in_doubt;
     taken.next_change = earliest(taken.next_change, next_change);
     let doors = reconcile(claims, observed, taken);
     Wanted { doors, kept }
@@ -102,7 +114,7 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     }
 }
 
-impl Gather<'_> {
+impl<'a> Gather<'a> {
     /// Gathers one object's wants. Returns whether the object is frozen.
     fn object(
         &mut self,
@@ -116,10 +128,14 @@ impl Gather<'_> {
         let Spec::DoorAssignment(spec) = &object.spec else {
             return false;
         };
+        let active = self.active(spec);
         let partner = match standing(self.ledger, self.observed, &spec.partner) {
             Standing::Usable(partner) => partner,
             Standing::Awaiting => {
-                self.await_authorization(taken, index, spec);
+                // What has ended waits for nobody.
+                if !matches!(active, Active::No) {
+                    self.await_authorization(taken, index, spec);
+                }
                 return false;
             }
             Standing::Refused(unresolved) => {
@@ -129,11 +145,13 @@ impl Gather<'_> {
                     message: unresolved.message,
                     owner: Some(object.owner.clone()),
                 });
-                self.keep_all(index, taken);
+                if !matches!(active, Active::No) {
+                    self.keep_all(index, taken);
+                }
                 return true;
             }
         };
-        match self.active(spec) {
+        match active {
             Active::Yes => {}
             Active::No => return false,
             Active::CannotTell => {
@@ -141,13 +159,13 @@ impl Gather<'_> {
                 return true;
             }
         }
-        let excepted = self.resolve_list(
-            taken,
-            index,
-            spec.except_doors.as_deref().unwrap_or_default(),
-            "spec.exceptDoors",
-            pins,
-        );
+        let except = spec.except_doors.as_deref().unwrap_or_default();
+        let excepted = self.resolve_list(taken, index, except, "spec.exceptDoors", pins);
+        // A door that was to be left out and is not known could be any of those selected.
+        if excepted.len() < except.len() && except.iter().any(|text| self.could_be_any(text)) {
+            self.keep_all(index, taken);
+            return true;
+        }
         if let Some(doors) = &spec.doors {
             for (item, door) in self.resolve_list(taken, index, doors, "spec.doors", pins) {
                 self.claims.push(Claim {
@@ -160,9 +178,18 @@ impl Gather<'_> {
         }
         if let Some(selector) = &spec.door_selector {
             let excepted: BTreeSet<DoorUuid> = excepted.iter().map(|(_, door)| *door).collect();
-            self.select(selector, &excepted, partner, index);
+            self.select(selector, &excepted, partner, index, taken);
         }
         false
+    }
+
+    /// Whether a text names no door, and is not the name of a door that has left the building.
+    fn could_be_any(&self, text: &str) -> bool {
+        let pins = &self.ledger.head.door_pins;
+        match self.names.resolve(text, pins) {
+            Ok(_) => false,
+            Err(unresolved) => unresolved.reason != Reason::DoorNotFound || !pins.contains_key(text),
+        }
     }
 
     fn active(&mut self, spec: &DoorAssignmentSpec) -> Active {
@@ -172,6 +199,7 @@ impl Gather<'_> {
         let from = validity.from.as_ref().map(|from| from.timestamp());
         let until = validity.until.as_ref().map(|until| until.timestamp());
         if self.observed.clock_skewed {
+            self.time_in_doubt = true;
             return Active::CannotTell;
         }
         for change in [from, until].into_iter().flatten() {
@@ -193,14 +221,23 @@ impl Gather<'_> {
         let Some(object) = taken.objects.get(index) else {
             return;
         };
-        for (door, record) in &self.ledger.doors {
-            if record
-                .claims
-                .iter()
-                .any(|claim| claim.owners.contains(&object.owner))
-            {
-                self.kept.insert((*door, index));
-            }
+        let owned = self.owned.get_or_init(|| owned_doors(self.ledger));
+        let doors = owned.get(&object.owner).into_iter().flatten();
+        self.kept.extend(doors.map(|door| (*door, index)));
+    }
+
+    /// Keeps a door as it is if the object owns it.
+    fn keep(&mut self, door: DoorUuid, index: usize, taken: &Taken) {
+        let owns = taken.objects.get(index).is_some_and(|object| {
+            self.ledger.doors.get(&door).is_some_and(|record| {
+                record
+                    .claims
+                    .iter()
+                    .any(|claim| claim.owners.contains(&object.owner))
+            })
+        });
+        if owns {
+            self.kept.insert((door, index));
         }
     }
 
@@ -247,6 +284,7 @@ impl Gather<'_> {
         excepted: &BTreeSet<DoorUuid>,
         partner: PartnerUuid,
         object: usize,
+        taken: &Taken,
     ) {
         for row in &self.observed.doors {
             if excepted.contains(&row.uuid) || !fits(selector, row) {
@@ -260,9 +298,7 @@ impl Gather<'_> {
                     item: None,
                 }),
                 Active::No => {}
-                Active::CannotTell => {
-                    self.kept.insert((row.uuid, object));
-                }
+                Active::CannotTell => self.keep(row.uuid, object, taken),
             }
         }
     }
@@ -274,7 +310,7 @@ impl Gather<'_> {
             return Active::Yes;
         };
         let Some(unit) = &row.unit else {
-            return Active::No;
+            return Active::CannotTell;
         };
         match (wanted, unit.vacancy) {
             (_, None) => Active::CannotTell,
@@ -289,6 +325,7 @@ impl Gather<'_> {
                     return Active::CannotTell;
                 };
                 if self.observed.clock_skewed {
+                    self.time_in_doubt = true;
                     return Active::CannotTell;
                 }
                 if ripe <= self.now {
@@ -304,11 +341,18 @@ impl Gather<'_> {
         let Some(object) = taken.objects.get(index) else {
             return;
         };
+        let pins = &self.ledger.head.door_pins;
+        let excepted: BTreeSet<DoorUuid> = spec
+            .except_doors
+            .iter()
+            .flatten()
+            .filter_map(|text| self.names.resolve(text, pins).ok())
+            .collect();
         let named: Vec<(Option<DoorUuid>, String)> = match (&spec.doors, &spec.door_selector) {
             (Some(doors), _) => doors
                 .iter()
                 .map(|text| {
-                    let door = self.names.resolve(text, &self.ledger.head.door_pins).ok();
+                    let door = self.names.resolve(text, pins).ok();
                     let name = door
                         .and_then(|door| self.observed.door(door))
                         .map_or_else(|| text.clone(), |row| row.name.clone());
@@ -319,7 +363,7 @@ impl Gather<'_> {
                 .observed
                 .doors
                 .iter()
-                .filter(|row| fits(selector, row))
+                .filter(|row| fits(selector, row) && !excepted.contains(&row.uuid))
                 .map(|row| (Some(row.uuid), row.name.clone()))
                 .collect(),
             (None, None) => Vec::new(),
@@ -357,145 +401,12 @@ enum Active {
     CannotTell,
 }
 
-fn fits(selector: &DoorSelector, row: &DoorRow) -> bool {
-    let type_fits = selector.door_type.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
-            opendoor_api::DoorType::Residence => DoorType::Residence,
-            opendoor_api::DoorType::Service => DoorType::Service,
-            opendoor_api::DoorType::Communal => DoorType::Communal,
-        };
-        row.door_type == Some(wanted)
-    });
-    let accessibility_fits = selector.accessibility.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::Accessibility::Communal => Accessibility::Communal,
-            opendoor_api::Accessibility::Private => Accessibility::Private,
-        };
-        row.accessibility == Some(wanted)
-    });
-    let name_fits = selector
-        .name_pattern
-        .as_deref()
-        .is_none_or(|pattern| matches_pattern(pattern, &row.name));
-    type_fits && accessibility_fits && name_fits
-}
-
-/// One partner a door: the same partner's claims unite; explicit names beat a selector; otherwise
-/// whoever holds the door keeps it; if nobody does, nobody gets it.
-fn reconcile(mut claims: Vec<Claim>, observed: &Observed, taken: &mut Taken) -> Vec<DoorWant> {
-    claims.sort_by_key(|claim| (claim.door, claim.partner, claim.object));
-    let mut wants = Vec::with_capacity(claims.len());
-    for group in claims.chunk_by(|a, b| a.door == b.door) {
-        let Some(first) = group.first() else {
-            continue;
-        };
-        if group.iter().all(|claim| claim.partner == first.partner) {
-            wants.push(united(group, first.partner));
-            continue;
-        }
-        let explicit: BTreeSet<PartnerUuid> = group
-            .iter()
-            .filter(|claim| claim.item.is_some())
-            .map(|claim| claim.partner)
-            .collect();
-        let contenders: BTreeSet<PartnerUuid> = if explicit.is_empty() {
-            group.iter().map(|claim| claim.partner).collect()
-        } else {
-            explicit
-        };
-        let holder = observed.door(first.door).map(|row| row.holder);
-        let winner = match contenders.iter().next() {
-            Some(only) if contenders.len() == 1 => Some(*only),
-            _ => contenders
-                .iter()
-                .find(|partner| holder == Some(Holder::Partner(**partner)))
-                .copied(),
-        };
-        if let Some(winner) = winner {
-            wants.push(united(group, winner));
-        }
-        // A selector that gives way to an explicit name is no fault; two equals are.
-        for claim in group {
-            let loses = Some(claim.partner) != winner && contenders.contains(&claim.partner);
-            if loses {
-                claimed_twice(claim, group, winner, observed, taken);
-            }
+fn owned_doors(ledger: &Ledger) -> BTreeMap<&OwnerId, Vec<DoorUuid>> {
+    let mut owned: BTreeMap<&OwnerId, Vec<DoorUuid>> = BTreeMap::new();
+    for (door, record) in &ledger.doors {
+        for owner in record.claims.iter().flat_map(|claim| &claim.owners) {
+            owned.entry(owner).or_default().push(*door);
         }
     }
-    wants
-}
-
-fn united(group: &[Claim], partner: PartnerUuid) -> DoorWant {
-    let mut objects: Vec<usize> = group
-        .iter()
-        .filter(|claim| claim.partner == partner)
-        .map(|claim| claim.object)
-        .collect();
-    objects.dedup();
-    let item = group
-        .iter()
-        .find(|claim| claim.partner == partner)
-        .and_then(|claim| claim.item);
-    DoorWant {
-        door: group
-            .first()
-            .map_or(DoorUuid(uuid::Uuid::nil()), |claim| claim.door),
-        partner,
-        objects,
-        item,
-    }
-}
-
-fn claimed_twice(
-    claim: &Claim,
-    group: &[Claim],
-    winner: Option<PartnerUuid>,
-    observed: &Observed,
-    taken: &mut Taken,
-) {
-    let name = observed
-        .door(claim.door)
-        .map_or_else(|| claim.door.to_string(), |row| row.name.clone());
-    let others: Vec<String> = group
-        .iter()
-        .filter(|other| other.partner != claim.partner)
-        .filter_map(|other| taken.objects.get(other.object))
-        .map(|object| {
-            format!(
-                "{} for {}{}",
-                object.owner,
-                object.spec.partner(),
-                object
-                    .cause
-                    .file
-                    .as_ref()
-                    .map(|file| format!(" ({file})"))
-                    .unwrap_or_default()
-            )
-        })
-        .collect();
-    let outcome = if winner.is_some() {
-        "it keeps the door because DOOR OS holds it there now"
-    } else {
-        "nobody holds it now, so neither gets it"
-    };
-    let Some(object) = taken.objects.get(claim.object) else {
-        return;
-    };
-    let path = claim
-        .item
-        .map_or(String::from("spec.doorSelector"), |item| {
-            format!("spec.doors[{item}]")
-        });
-    taken.refusals.push(Refusal {
-        cause: object.places.locate(&object.cause, &path),
-        reason: Reason::DoorClaimedTwice,
-        message: format!(
-            "\"{name}\" is declared for {} here and by {}; {outcome}. A door has one partner: remove it from one of them.",
-            object.spec.partner(),
-            others.join(" and by ")
-        ),
-        owner: Some(object.owner.clone()),
-    });
+    owned
 }

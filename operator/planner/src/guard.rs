@@ -12,6 +12,7 @@ use crate::ledger::{Fingerprint, Hold, Ledger};
 use crate::owner::{OwnerId, OwnerKind};
 use crate::plan::{Plan, Step};
 use crate::reasons::Reason;
+use crate::writes::Write;
 
 /// The window over which the brake counts.
 pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -136,19 +137,25 @@ fn excused(ledger: &Ledger) -> BTreeSet<Fingerprint> {
 }
 
 /// An object held by the brake stays held until it is approved or says something else: a window
-/// that slides on frees nobody.
+/// that slides on frees nobody, and neither does an edit of one of its doors.
 fn keep_holds(plan: &mut Plan, ledger: &Ledger, excused: &BTreeSet<Fingerprint>) {
-    let mut held_owners: BTreeMap<OwnerId, Reason> = BTreeMap::new();
-    for step in &plan.steps {
-        let Some(hold) = ledger.head.holds.get(&step.fingerprint) else {
-            continue;
-        };
+    if ledger.head.holds.is_empty() {
+        return;
+    }
+    let mut said = Said::new(ledger);
+    let mut held_owners: BTreeMap<&OwnerId, Reason> = BTreeMap::new();
+    let mut found_first: BTreeSet<&str> = BTreeSet::new();
+    for hold in ledger.head.holds.values() {
         let by_brake = matches!(
             hold.reason,
             Reason::RemovalLimitExceeded | Reason::GrantLimitExceeded
         );
-        if by_brake && hold.declaration == declaration(ledger, &step.owner) {
-            held_owners.insert(step.owner.clone(), hold.reason);
+        if by_brake && hold.declaration == said.by(&hold.owner) {
+            held_owners.insert(&hold.owner, hold.reason);
+        }
+        // What was found when `addedByHand: Remove` came into force waits, however often it is seen.
+        if hold.reason == Reason::Unmanaged {
+            found_first.insert(&hold.target);
         }
     }
     for step in &mut plan.steps {
@@ -156,15 +163,18 @@ fn keep_holds(plan: &mut Plan, ledger: &Ledger, excused: &BTreeSet<Fingerprint>)
             continue;
         }
         step.held = held_owners.get(&step.owner).copied();
-        // What was found when `addedByHand: Remove` came into force waits, however often it is seen.
-        let first_pass = ledger
-            .head
-            .holds
-            .get(&step.fingerprint)
-            .is_some_and(|hold| hold.reason == Reason::Unmanaged);
-        if first_pass {
+        if step.owner.kind == OwnerKind::Property && found_first.contains(target(step).as_str()) {
             step.held = Some(Reason::Unmanaged);
         }
+    }
+}
+
+/// What a step is about, whatever its revision.
+fn target(step: &Step) -> String {
+    match &step.write {
+        Write::SetDoorPartner { door, .. } => format!("{door} {}", step.before),
+        Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => key.to_string(),
+        Write::CreateKey { name, .. } => name.clone(),
     }
 }
 
@@ -219,22 +229,38 @@ fn brake(
     }
 }
 
-/// What an object says, as a short text that changes when it does.
-fn declaration(ledger: &Ledger, owner: &OwnerId) -> String {
-    let said = if owner.kind == OwnerKind::Property {
-        ledger
-            .head
-            .property
-            .as_ref()
-            .and_then(|property| serde_json::to_string(&property.spec.added_by_hand).ok())
-    } else {
-        ledger
-            .head
-            .accepted
-            .get(owner)
-            .and_then(|accepted| serde_json::to_string(&accepted.spec).ok())
-    };
-    digest::short(&[&said.unwrap_or_default()])
+/// What objects say, as short texts that change when they do.
+struct Said<'a> {
+    ledger: &'a Ledger,
+    known: BTreeMap<OwnerId, String>,
+}
+
+impl<'a> Said<'a> {
+    fn new(ledger: &'a Ledger) -> Self {
+        Self {
+            ledger,
+            known: BTreeMap::new(),
+        }
+    }
+
+    fn by(&mut self, owner: &OwnerId) -> String {
+        if let Some(known) = self.known.get(owner) {
+            return known.clone();
+        }
+        let head = &self.ledger.head;
+        let said = if owner.kind == OwnerKind::Property {
+            head.property
+                .as_ref()
+                .and_then(|property| serde_json::to_string(&property.spec.added_by_hand).ok())
+        } else {
+            head.accepted
+                .get(owner)
+                .and_then(|accepted| serde_json::to_string(&accepted.spec).ok())
+        };
+        let said = digest::short(&[&said.unwrap_or_default()]);
+        self.known.insert(owner.clone(), said.clone());
+        said
+    }
 }
 
 /// Covers exactly the held steps and the revisions they start from.
@@ -265,35 +291,22 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
     if !plan.complete {
         return;
     }
-    let mut holds: BTreeMap<Fingerprint, Hold> = BTreeMap::new();
-    for step in &plan.steps {
-        if let Some(reason) = step.held {
-            let before = ledger.head.holds.get(&step.fingerprint);
-            let declaration = declaration(ledger, &step.owner);
-            let since = before
-                .filter(|hold| hold.declaration == declaration && hold.reason == reason)
-                .map_or(now, |hold| hold.since);
-            holds.insert(
-                step.fingerprint.clone(),
-                Hold {
-                    owner: step.owner.clone(),
-                    reason,
-                    since,
-                    declaration,
-                },
-            );
-        }
-    }
+    // A step that is missing because its row cannot be judged now is neither done nor given up.
+    let unclear = plan.refusals.iter().any(|refusal| {
+        matches!(refusal.reason, Reason::OutcomeUnknown | Reason::StaleRow)
+    });
+    let planned: BTreeSet<&Fingerprint> = plan.steps.iter().map(|step| &step.fingerprint).collect();
+    let stays = |fingerprint: &Fingerprint| unclear || planned.contains(fingerprint);
+    let holds = holds(ledger, plan, &stays, &planned, now);
     if holds != ledger.head.holds {
         ledger.head_mut().holds = holds;
     }
-    let planned: BTreeSet<&Fingerprint> = plan.steps.iter().map(|step| &step.fingerprint).collect();
     let approvals: BTreeSet<Fingerprint> = ledger
         .head
         .approvals
         .iter()
+        .filter(|fingerprint| stays(fingerprint))
         .chain(&plan.approved)
-        .filter(|fingerprint| planned.contains(fingerprint))
         .cloned()
         .collect();
     if approvals != ledger.head.approvals {
@@ -315,8 +328,38 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
     }
 }
 
-/// Whether a step is a loss for somebody.
-#[must_use]
-pub fn takes_away(step: &Step) -> bool {
-    !step.losses.is_empty()
+/// The holds as the plan leaves them.
+fn holds(
+    ledger: &Ledger,
+    plan: &Plan,
+    stays: &impl Fn(&Fingerprint) -> bool,
+    planned: &BTreeSet<&Fingerprint>,
+    now: Timestamp,
+) -> BTreeMap<Fingerprint, Hold> {
+    let before = &ledger.head.holds;
+    let mut said = Said::new(ledger);
+    let mut holds: BTreeMap<Fingerprint, Hold> = before
+        .iter()
+        .filter(|(fingerprint, _)| stays(fingerprint) && !planned.contains(fingerprint))
+        .map(|(fingerprint, hold)| (fingerprint.clone(), hold.clone()))
+        .collect();
+    for step in &plan.steps {
+        let Some(reason) = step.held else {
+            continue;
+        };
+        let declaration = said.by(&step.owner);
+        let since = before
+            .get(&step.fingerprint)
+            .filter(|hold| hold.declaration == declaration && hold.reason == reason)
+            .map_or(now, |hold| hold.since);
+        let hold = Hold {
+            owner: step.owner.clone(),
+            reason,
+            since,
+            declaration,
+            target: target(step),
+        };
+        holds.insert(step.fingerprint.clone(), hold);
+    }
+    holds
 }

@@ -5,16 +5,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use opendoor_api::DeletionPolicy;
 
-use crate::declared::{Absence, Declared, DeclaredObject, Places, Spec};
+use crate::accept::{accept_objects, accept_property};
+use crate::declared::{Declared, Places, Spec};
 use crate::door_wants::{DoorWant, Wanted, door_wants};
 use crate::ids::DoorUuid;
 use crate::key_wants::{KeyWant, key_wants};
-use crate::ledger::{Accepted, AcceptedProperty, Ledger};
-use crate::observed::{Holder, Observed};
+use crate::ledger::Ledger;
+use crate::observed::Observed;
+use crate::own_doors::{forget_removed, own_doors};
 use crate::owner::{Cause, OwnerId, OwnerKind};
-use crate::partners::take_in_partners;
+use crate::partners::{forget_withdrawn, take_in_partners};
 use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
 use crate::resolve::DoorNames;
@@ -47,6 +48,8 @@ pub struct Taken {
     pub adopted: usize,
     /// This is the first look at the building.
     pub first_contact: bool,
+    /// Something depends on the time, and our clock and DOOR's differ.
+    pub time_in_doubt: bool,
 }
 
 /// An object in force: as declared now, or as last accepted.
@@ -98,180 +101,22 @@ pub fn take_in(
     taken.keys = key_wants(ledger, observed, &names, &mut taken, &mut pins_used);
     pin(ledger, observed, &taken, pins_used);
     own_doors(ledger, observed, &mut taken);
+    forget_withdrawn(ledger, observed);
     forget_removed(ledger, &taken);
+    if observed.incomplete.is_some() {
+        taken.refusals.retain(|refusal| !says_absent(refusal.reason));
+    }
     taken.refusals.sort();
     taken.refusals.dedup();
     taken
 }
 
-fn accept_property(ledger: &mut Ledger, declared: &Declared, taken: &mut Taken) {
-    for problem in &declared.property.problems {
-        taken.refusals.push(Refusal {
-            cause: problem.cause.clone(),
-            reason: problem.reason,
-            message: problem.message.clone(),
-            owner: None,
-        });
-    }
-    if let Some(spec) = &declared.property.spec {
-        let accepted = AcceptedProperty {
-            name: declared.property.name.clone(),
-            spec: spec.clone(),
-            cause: declared.property.cause.clone(),
-        };
-        if ledger.head.property.as_ref() != Some(&accepted) {
-            ledger.head_mut().property = Some(accepted);
-        }
-    }
-}
-
-/// Decides for every object, declared or accepted before, what is in force of it.
-fn accept_objects(ledger: &mut Ledger, declared: &Declared, taken: &mut Taken, now: Timestamp) {
-    for object in &declared.objects {
-        for problem in &object.problems {
-            taken.refusals.push(Refusal {
-                cause: problem.cause.clone(),
-                reason: problem.reason,
-                message: problem.message.clone(),
-                owner: Some(object.owner.clone()),
-            });
-        }
-        let before = ledger.head.accepted.get(&object.owner);
-        let refusal = object
-            .spec
-            .as_ref()
-            .and_then(|spec| before.and_then(|before| immutable_changed(object, &before.spec, spec)));
-        let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
-        taken.refusals.extend(refusal);
-        let in_force = match accepted_now {
-            Some(spec) => {
-                accept(ledger, object, spec, now);
-                Some(spec.clone())
-            }
-            None => before.map(|before| before.spec.clone()),
-        };
-        if let Some(spec) = in_force {
-            taken.objects.push(InForce {
-                owner: object.owner.clone(),
-                cause: object.cause.clone(),
-                spec,
-                places: object.places.clone(),
-                frozen: false,
-                removed: false,
-            });
-        }
-    }
-    for (owner, accepted) in &ledger.head.accepted {
-        if declared
-            .objects
-            .binary_search_by(|object| object.owner.cmp(owner))
-            .is_ok()
-        {
-            continue;
-        }
-        let absence = declared.absent.get(owner);
-        let removed = absence != Some(&Absence::Unreadable);
-        if removed {
-            taken.removed.insert(
-                owner.clone(),
-                Removed {
-                    held: match absence {
-                        Some(Absence::Held(reason)) => Some(*reason),
-                        _ => None,
-                    },
-                    cause: Cause {
-                        line: None,
-                        column: None,
-                        ..accepted.cause.clone()
-                    },
-                },
-            );
-        }
-        taken.objects.push(InForce {
-            owner: owner.clone(),
-            cause: Cause {
-                line: None,
-                column: None,
-                ..accepted.cause.clone()
-            },
-            spec: accepted.spec.clone(),
-            places: Places::default(),
-            frozen: false,
-            removed,
-        });
-    }
-    taken.objects.sort_by(|a, b| a.owner.cmp(&b.owner));
-}
-
-fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timestamp) {
-    let before = ledger.head.accepted.get(&object.owner);
-    let until = |spec: &Spec| match spec {
-        Spec::DoorAssignment(spec) => spec
-            .validity
-            .as_ref()
-            .and_then(|validity| validity.until.as_ref())
-            .map(|until| until.timestamp()),
-        Spec::PartnerKey(_) => None,
-    };
-    let expiry = until(spec);
-    let expiry_known_since = match before {
-        Some(before) if until(&before.spec) == expiry => before.expiry_known_since,
-        _ => expiry.map(|_| now),
-    };
-    let accepted = Accepted {
-        spec: spec.clone(),
-        cause: object.cause.clone(),
-        expiry_known_since,
-    };
-    if before != Some(&accepted) {
-        ledger
-            .head_mut()
-            .accepted
-            .insert(object.owner.clone(), accepted);
-    }
-}
-
-/// A change of a field that never changes. The API server refuses it by the types' own rules; here it
-/// is refused where there is no API server, and where one was got around.
-fn immutable_changed(object: &DeclaredObject, before: &Spec, now: &Spec) -> Option<Refusal> {
-    let key = matches!(now, Spec::PartnerKey(_));
-    let (path, reason, message) = if key && before.partner() != now.partner() {
-        (
-            "spec.partner",
-            Reason::PartnerImmutable,
-            format!(
-                "the partner of this key is \"{}\" and cannot become \"{}\": DOOR OS never changes or clears a key's \
-                 partner. Create a new PartnerKey with another keyName, move its holders, then delete this one; its \
-                 doorcodes go with it.",
-                before.partner(),
-                now.partner()
-            ),
-        )
-    } else if before.property() != now.property() {
-        (
-            "spec.propertyRef.name",
-            if key {
-                Reason::PartnerImmutable
-            } else {
-                Reason::Invalid
-            },
-            format!(
-                "this {} belongs to the Property \"{}\" and cannot move to \"{}\". Create a new one for the other \
-                 Property, then delete this one.",
-                object.owner.kind.as_str(),
-                before.property(),
-                now.property()
-            ),
-        )
-    } else {
-        return None;
-    };
-    Some(Refusal {
-        cause: object.places.locate(&object.cause, path),
+/// Whether a reason rests on something not being in DOOR OS, which an incomplete look cannot tell.
+fn says_absent(reason: Reason) -> bool {
+    matches!(
         reason,
-        message,
-        owner: Some(object.owner.clone()),
-    })
+        Reason::DoorNotFound | Reason::DoorOutsideProperty | Reason::KeyNotFound
+    )
 }
 
 /// Keeps the pins of names that something declares, adds new ones, and ends the rest.
@@ -320,113 +165,32 @@ fn declared_doors(spec: &Spec) -> Vec<&str> {
     }
 }
 
-/// Brings ownership of door dropdowns up to date: adopts what is already as declared, moves it
-/// between objects of one partner, releases what is retained or no longer there.
-fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Taken) {
-    let mut wants = taken.doors.iter().peekable();
-    for row in &observed.doors {
-        while wants.next_if(|want| want.door < row.uuid).is_some() {}
-        let want = wants.next_if(|want| want.door == row.uuid);
-        if taken.stale.binary_search(&row.uuid).is_ok() || ledger.door_has_intent(row.uuid) {
-            continue;
-        }
-        if let Some(want) = want
-            && row.holder == Holder::Partner(want.partner)
-        {
-            let owners = || {
-                want.objects
-                    .iter()
-                    .filter_map(|object| taken.objects.get(*object))
-                    .map(|object| &object.owner)
-            };
-            let settled = ledger.doors.get(&row.uuid).is_some_and(|record| {
-                matches!(record.claims.as_slice(), [claim]
-                    if claim.partner == want.partner && claim.held && claim.owners.iter().eq(owners()))
-            });
-            if !settled {
-                let owners: BTreeSet<OwnerId> = owners().cloned().collect();
-                let record = ledger.door_mut(row.uuid);
-                if record.claim(want.partner).is_none() {
-                    taken.adopted += 1;
-                }
-                record.claims = vec![crate::ledger::Claim {
-                    partner: want.partner,
-                    owners,
-                    held: true,
-                }];
-            }
-            continue;
-        }
-        let Some(record) = ledger.doors.get(&row.uuid) else {
-            continue;
-        };
-        if record.claims.is_empty() {
-            continue;
-        }
-        let kept = |owner: &OwnerId| {
-            taken
+impl Taken {
+    /// Whether an object neither grants nor revokes at this door now.
+    pub(crate) fn is_kept(&self, door: DoorUuid, owner: &OwnerId) -> bool {
+        !self.kept_doors.is_empty()
+            && self
                 .objects
                 .binary_search_by(|object| object.owner.cmp(owner))
-                .is_ok_and(|at| taken.kept_doors.contains(&(row.uuid, at)))
-        };
-        let still: Vec<crate::ledger::Claim> = record
-            .claims
-            .iter()
-            .filter(|claim| {
-                let wanted = want.is_some_and(|want| want.partner == claim.partner);
-                let there = row.holder == Holder::Partner(claim.partner);
-                wanted
-                    || claim.owners.iter().any(kept)
-                    || (there && !claim.owners.iter().all(|owner| retained(taken, owner)))
-            })
-            .cloned()
-            .collect();
-        if still.len() != record.claims.len() {
-            ledger.door_mut(row.uuid).claims = still;
+                .is_ok_and(|at| self.kept_doors.contains(&(door, at)))
+    }
+
+    /// Why the removals of an owner are held: its object went in company that looks like a mistake,
+    /// or is missing without having been removed.
+    pub(crate) fn held_removal(&self, owner: &OwnerId) -> Option<Reason> {
+        match (self.removed.get(owner), self.object(owner)) {
+            (Some(removed), _) => removed.held,
+            (None, Some(_)) => None,
+            (None, None) => Some(Reason::OwnerMissing),
         }
     }
-}
 
-/// Whether an object's going leaves what it owned in place.
-fn retained(taken: &Taken, owner: &OwnerId) -> bool {
-    taken.removed.contains_key(owner)
-        && taken
-            .objects
-            .binary_search_by(|object| object.owner.cmp(owner))
-            .ok()
-            .and_then(|at| taken.objects.get(at))
-            .is_some_and(|object| object.spec.deletion_policy() == DeletionPolicy::Retain)
-}
+    /// Whether an owner's last accepted declaration stays in force at a door though it wants
+    /// nothing there now.
+    pub(crate) fn is_silent(&self, door: DoorUuid, owner: &OwnerId) -> bool {
+        self.is_kept(door, owner) || self.held_removal(owner).is_some()
+    }
 
-/// Forgets removed objects of which nothing is owned or under way any more.
-fn forget_removed(ledger: &mut Ledger, taken: &Taken) {
-    if taken.removed.is_empty() {
-        return;
-    }
-    let mut owning: BTreeSet<&OwnerId> = ledger
-        .head
-        .keys
-        .values()
-        .map(|key| &key.owner)
-        .chain(ledger.head.intents.iter().map(|intent| &intent.owner))
-        .collect();
-    for record in ledger.doors.values() {
-        for claim in &record.claims {
-            owning.extend(&claim.owners);
-        }
-    }
-    let done: Vec<OwnerId> = taken
-        .removed
-        .keys()
-        .filter(|owner| !owning.contains(owner))
-        .cloned()
-        .collect();
-    for owner in done {
-        ledger.head_mut().accepted.remove(&owner);
-    }
-}
-
-impl Taken {
     /// The object in force for an owner.
     #[must_use]
     pub fn object(&self, owner: &OwnerId) -> Option<&InForce> {
@@ -436,7 +200,7 @@ impl Taken {
             .and_then(|at| self.objects.get(at))
     }
 
-    /// The places of the Property's own causes.
+    /// The Property as the owner of what it causes itself.
     #[must_use]
     pub fn property_owner(ledger: &Ledger) -> OwnerId {
         OwnerId {

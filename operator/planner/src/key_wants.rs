@@ -1,15 +1,15 @@
 //! Which keys the PartnerKeys in force want, and which key of DOOR OS each of them is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opendoor_api::PartnerKeySpec;
-use uuid::Uuid;
 
 use crate::declared::Spec;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
-use crate::intake::{InForce, Taken};
+use crate::intake::{InForce, Removed, Taken};
 use crate::ledger::{KeyRecord, Ledger};
 use crate::observed::{Day, Interval, KeyDoor, KeyRow, Observed};
+use crate::owner::OwnerId;
 use crate::plan::{Named, Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::resolve::{DoorNames, Standing, standing};
@@ -33,21 +33,49 @@ pub(crate) struct KeyWant {
     pub(crate) converts: bool,
 }
 
-struct Gather<'a> {
-    ledger: &'a mut Ledger,
-    observed: &'a Observed,
+pub(crate) struct Gather<'a> {
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) observed: &'a Observed,
     names: &'a DoorNames<'a>,
-    taken: &'a mut Taken,
+    objects: &'a [InForce],
+    removed: &'a BTreeMap<OwnerId, Removed>,
     pins: &'a mut BTreeSet<(String, DoorUuid)>,
+    /// Owned keys by their object.
+    pub(crate) by_owner: BTreeMap<OwnerId, KeyUuid>,
+    refusals: Vec<Refusal>,
+    waiting: Vec<Waiting>,
+    frozen: Vec<usize>,
+    pub(crate) adopted: usize,
 }
 
 /// What an object says of its key, resolved.
-struct Said {
-    partner: PartnerUuid,
-    name: String,
-    doors: Vec<KeyDoor>,
+pub(crate) struct Said {
+    pub(crate) partner: PartnerUuid,
+    pub(crate) name: String,
+    /// Sorted by door.
+    pub(crate) doors: Vec<KeyDoor>,
     kept_doors: Vec<DoorUuid>,
-    schedule: Vec<Interval>,
+    pub(crate) schedule: Vec<Interval>,
+}
+
+impl Said {
+    pub(crate) fn declares(&self, door: DoorUuid) -> bool {
+        has_door(&self.doors, door)
+    }
+}
+
+impl KeyWant {
+    /// Whether the door stays on the key: declared, or of a name that could not be resolved.
+    pub(crate) fn declares(&self, door: DoorUuid) -> bool {
+        has_door(&self.doors, door) || self.kept_doors.contains(&door)
+    }
+}
+
+/// Whether a list sorted by door holds one.
+pub(crate) fn has_door(doors: &[KeyDoor], door: DoorUuid) -> bool {
+    doors
+        .binary_search_by_key(&door, |entry| entry.door)
+        .is_ok()
 }
 
 pub(crate) fn key_wants(
@@ -57,27 +85,53 @@ pub(crate) fn key_wants(
     taken: &mut Taken,
     pins: &mut BTreeSet<(String, DoorUuid)>,
 ) -> Vec<KeyWant> {
+    let by_owner = ledger
+        .head
+        .keys
+        .iter()
+        .map(|(uuid, record)| (record.owner.clone(), *uuid))
+        .collect();
     let mut gather = Gather {
         ledger,
         observed,
         names,
-        taken,
+        objects: &taken.objects,
+        removed: &taken.removed,
         pins,
+        by_owner,
+        refusals: Vec::new(),
+        waiting: Vec::new(),
+        frozen: Vec::new(),
+        adopted: 0,
     };
     let mut wants = Vec::new();
-    for index in 0..gather.taken.objects.len() {
-        let Some(object) = gather.taken.objects.get(index).cloned() else {
-            continue;
-        };
+    for (index, object) in gather.objects.iter().enumerate() {
         if let Spec::PartnerKey(spec) = &object.spec {
             if object.removed {
-                gather.release_if_retained(&object, spec);
-            } else if let Some(want) = gather.object(index, &object, spec) {
+                gather.release_if_retained(object, spec);
+            } else if let Some(want) = gather.object(index, object, spec) {
                 wants.push(want);
+            } else {
+                gather.frozen.push(index);
             }
         }
     }
-    gather.drop_absent_keys(&wants);
+    gather.refresh_keys(&wants);
+    let Gather {
+        refusals,
+        waiting,
+        frozen,
+        adopted,
+        ..
+    } = gather;
+    taken.refusals.extend(refusals);
+    taken.waiting.extend(waiting);
+    taken.adopted += adopted;
+    for index in frozen {
+        if let Some(object) = taken.objects.get_mut(index) {
+            object.frozen = true;
+        }
+    }
     wants
 }
 
@@ -87,12 +141,10 @@ impl Gather<'_> {
             Standing::Usable(partner) => partner,
             Standing::Awaiting => {
                 self.await_authorization(object, spec);
-                self.freeze(index);
                 return None;
             }
             Standing::Refused(unresolved) => {
                 self.refuse(object, "spec.partner", unresolved.reason, unresolved.message);
-                self.freeze(index);
                 return None;
             }
         };
@@ -101,7 +153,6 @@ impl Gather<'_> {
             Ok(found) => found,
             Err((path, reason, message)) => {
                 self.refuse(object, path, reason, message);
-                self.freeze(index);
                 return None;
             }
         };
@@ -121,16 +172,19 @@ impl Gather<'_> {
         let mut doors = Vec::with_capacity(spec.doors.len());
         let mut kept_doors = Vec::new();
         for (item, door) in spec.doors.iter().enumerate() {
+            let pinned = self.ledger.head.door_pins.get(&door.name).copied();
             match self.names.resolve(&door.name, &self.ledger.head.door_pins) {
                 Ok(uuid) => {
-                    self.pins.insert((door.name.clone(), uuid));
+                    if pinned != Some(uuid) {
+                        self.pins.insert((door.name.clone(), uuid));
+                    }
                     doors.push(KeyDoor {
                         door: uuid,
                         doorcodes: door.provide_doorcodes,
                     });
                 }
                 Err(unresolved) => {
-                    kept_doors.extend(self.ledger.head.door_pins.get(&door.name));
+                    kept_doors.extend(pinned);
                     self.refuse(
                         object,
                         &format!("spec.doors[{item}]"),
@@ -154,246 +208,13 @@ impl Gather<'_> {
         }
     }
 
-    /// Which key of DOOR OS the object is: the one it owns, one it takes over, or a new one.
-    #[allow(clippy::type_complexity)]
-    fn which_key(
-        &mut self,
-        object: &InForce,
-        spec: &PartnerKeySpec,
-        said: &Said,
-    ) -> Result<(Option<KeyUuid>, bool), (&'static str, Reason, String)> {
-        if let Some((uuid, record)) = self.ledger.key_of(&object.owner) {
-            let live_partner = self.observed.key(uuid).map(|row| row.partner);
-            return match live_partner {
-                Some(live) if live != Some(said.partner) => {
-                    Err(partner_differs(&record.name, live, said, self.observed))
-                }
-                None if record.partner != said.partner => {
-                    Err(partner_differs(&record.name, Some(record.partner), said, self.observed))
-                }
-                _ => Ok((Some(uuid), false)),
-            };
-        }
-        if let Some(adopted) = self.adopt(object, spec, said)? {
-            return Ok(adopted);
-        }
-        let same_name = self
-            .observed
-            .keys
-            .iter()
-            .find(|row| row.name == said.name);
-        if let Some(row) = same_name {
-            return self.named_key(object, said, row);
-        }
-        Ok((self.renamed_object(object, said), false))
-    }
-
-    /// The key that `spec.adopt` names.
-    #[allow(clippy::type_complexity)]
-    fn adopt(
-        &mut self,
-        object: &InForce,
-        spec: &PartnerKeySpec,
-        said: &Said,
-    ) -> Result<Option<(Option<KeyUuid>, bool)>, (&'static str, Reason, String)> {
-        let Some(adopt) = &spec.adopt else {
-            return Ok(None);
-        };
-        let uuid = match adopt.key_uuid.as_deref() {
-            Some(text) => text.parse::<Uuid>().ok().map(KeyUuid),
-            None => self
-                .observed
-                .keys
-                .iter()
-                .find(|row| row.name == said.name)
-                .map(|row| row.uuid),
-        };
-        let Some(row) = uuid.and_then(|uuid| self.observed.key(uuid)) else {
-            return Err((
-                "spec.adopt",
-                Reason::KeyNotFound,
-                format!(
-                    "no key {} is in {}. Correct spec.adopt.keyUuid, or remove spec.adopt to have a new key made.",
-                    adopt
-                        .key_uuid
-                        .as_deref()
-                        .map_or_else(|| format!("\"{}\"", said.name), str::to_owned),
-                    self.observed.building_name
-                ),
-            ));
-        };
-        if let Some(record) = self.ledger.head.keys.get(&row.uuid)
-            && !self.is_going(record)
-        {
-            return Err((
-                "spec.adopt",
-                Reason::KeyNameTaken,
-                format!(
-                    "the key \"{}\" already belongs to {}. One key, one object.",
-                    row.name, record.owner
-                ),
-            ));
-        }
-        match row.partner {
-            Some(partner) if partner == said.partner => {
-                self.take_over(object, said, row);
-                Ok(Some((Some(row.uuid), false)))
-            }
-            Some(partner) => Err(partner_differs(
-                &row.name,
-                Some(partner),
-                said,
-                self.observed,
-            )),
-            None => {
-                self.refuse_undeclared(said, row)?;
-                Ok(Some((Some(row.uuid), true)))
-            }
-        }
-    }
-
-    /// Converting a key gives its partner every door on it, so every door must be declared.
-    fn refuse_undeclared(
-        &self,
-        said: &Said,
-        row: &KeyRow,
-    ) -> Result<(), (&'static str, Reason, String)> {
-        let undeclared: Vec<String> = row
-            .doors
-            .iter()
-            .filter(|entry| said.doors.iter().all(|declared| declared.door != entry.door))
-            .map(|entry| {
-                self.observed
-                    .door(entry.door)
-                    .map_or_else(|| entry.door.to_string(), |row| format!("\"{}\"", row.name))
-            })
-            .collect();
-        if undeclared.is_empty() {
-            return Ok(());
-        }
-        Err((
-            "spec.doors",
-            Reason::AcknowledgementRequired,
-            format!(
-                "converting the key \"{}\" would also give the partner {}, which spec.doors does not name. Name them, or \
-                 take them off the key in DOOR OS first.",
-                row.name,
-                crate::partners::listing(&undeclared, 5)
-            ),
-        ))
-    }
-
-    /// A key that already has the wanted name.
-    #[allow(clippy::type_complexity)]
-    fn named_key(
-        &mut self,
-        object: &InForce,
-        said: &Said,
-        row: &KeyRow,
-    ) -> Result<(Option<KeyUuid>, bool), (&'static str, Reason, String)> {
-        if row.partner.is_some() && row.partner != Some(said.partner) {
-            return Err(partner_differs(&row.name, row.partner, said, self.observed));
-        }
-        if let Some(record) = self.ledger.head.keys.get(&row.uuid) {
-            if self.is_going(record) {
-                self.take_over(object, said, row);
-                return Ok((Some(row.uuid), false));
-            }
-            return Err((
-                "spec.keyName",
-                Reason::KeyNameTaken,
-                format!(
-                    "the key \"{}\" already belongs to {}. Choose another keyName, or remove one of the two objects.",
-                    row.name, record.owner
-                ),
-            ));
-        }
-        if row.partner.is_none() {
-            return Err((
-                "spec.keyName",
-                Reason::AcknowledgementRequired,
-                format!(
-                    "an ordinary key \"{}\" exists ({}). Making it a partner key is for good: its partner can never be \
-                     changed or cleared, and its holders stay on it. If that is meant, write spec.adopt with \
-                     acknowledge: ConvertsToPartnerKeyForGood and keyUuid: {}; if not, choose another keyName.",
-                    row.name, row.uuid, row.uuid
-                ),
-            ));
-        }
-        let equal = row.doors == said.doors && row.schedule == said.schedule;
-        if equal {
-            self.take_over(object, said, row);
-            return Ok((Some(row.uuid), false));
-        }
-        Err((
-            "spec.keyName",
-            Reason::KeyNameTaken,
-            format!(
-                "a partner key \"{}\" of this partner exists ({}) with other doors or settings, and this product does not \
-                 own it. Take it over with spec.adopt and keyUuid: {}, or choose another keyName.",
-                row.name, row.uuid, row.uuid
-            ),
-        ))
-    }
-
-    /// The key of an object that went while this one came with the same partner, doors and
-    /// schedule: an object renamed in Git, not a key deleted for its holders.
-    fn renamed_object(&mut self, object: &InForce, said: &Said) -> Option<KeyUuid> {
-        let mut orphans = self.ledger.head.keys.iter().filter(|(uuid, record)| {
-            self.is_going(record)
-                && record.partner == said.partner
-                && self.observed.key(**uuid).is_some_and(|row| {
-                    row.partner == Some(said.partner)
-                        && row.doors == said.doors
-                        && row.schedule == said.schedule
-                })
-        });
-        let (uuid, more) = (orphans.next()?.0, orphans.next().is_some());
-        if more {
-            return None;
-        }
-        let row = self.observed.key(*uuid)?;
-        self.take_over(object, said, row);
-        Some(row.uuid)
-    }
-
-    fn is_going(&self, record: &KeyRecord) -> bool {
-        self.taken.removed.contains_key(&record.owner)
+    /// Whether nothing in force holds on to an owned key.
+    pub(crate) fn is_going(&self, record: &KeyRecord) -> bool {
+        self.removed.contains_key(&record.owner)
             || self
-                .taken
                 .objects
-                .iter()
-                .all(|object| object.owner != record.owner)
-    }
-
-    fn take_over(&mut self, object: &InForce, said: &Said, row: &KeyRow) {
-        let before = self.ledger.head.keys.get(&row.uuid);
-        let owned: BTreeSet<DoorUuid> = before
-            .map(|record| record.doors.iter().map(|entry| entry.door).collect())
-            .unwrap_or_default();
-        let client_ref = before.and_then(|record| record.client_ref.clone());
-        let doors = row
-            .doors
-            .iter()
-            .filter(|entry| {
-                owned.contains(&entry.door)
-                    || said.doors.iter().any(|declared| declared.door == entry.door)
-            })
-            .copied()
-            .collect();
-        self.taken.adopted += usize::from(before.is_none());
-        self.ledger.head_mut().keys.insert(
-            row.uuid,
-            KeyRecord {
-                owner: object.owner.clone(),
-                partner: said.partner,
-                name: row.name.clone(),
-                doors,
-                schedule: row.schedule.clone(),
-                client_ref,
-                version: row.version,
-            },
-        );
+                .binary_search_by(|object| object.owner.cmp(&record.owner))
+                .is_err()
     }
 
     fn await_authorization(&mut self, object: &InForce, spec: &PartnerKeySpec) {
@@ -402,7 +223,7 @@ impl Gather<'_> {
                 .names
                 .resolve(&door.name, &self.ledger.head.door_pins)
                 .ok();
-            self.taken.waiting.push(Waiting {
+            self.waiting.push(Waiting {
                 kind: WaitingKind::Authorization,
                 door: Some(Named {
                     uuid,
@@ -419,7 +240,7 @@ impl Gather<'_> {
     }
 
     fn refuse(&mut self, object: &InForce, path: &str, reason: Reason, message: String) {
-        self.taken.refusals.push(Refusal {
+        self.refusals.push(Refusal {
             cause: object.places.locate(&object.cause, path),
             reason,
             message,
@@ -427,44 +248,58 @@ impl Gather<'_> {
         });
     }
 
-    fn freeze(&mut self, index: usize) {
-        if let Some(object) = self.taken.objects.get_mut(index) {
-            object.frozen = true;
-        }
-    }
-
     fn release_if_retained(&mut self, object: &InForce, spec: &PartnerKeySpec) {
         if spec.deletion_policy != opendoor_api::DeletionPolicy::Retain {
             return;
         }
-        if let Some((uuid, _)) = self.ledger.key_of(&object.owner) {
-            self.ledger.head_mut().keys.remove(&uuid);
+        let owned = self.by_owner.get(&object.owner);
+        let still = |key: &&KeyUuid| {
+            self.ledger
+                .head
+                .keys
+                .get(key)
+                .is_some_and(|record| record.owner == object.owner)
+        };
+        if let Some(key) = owned.filter(still).copied() {
+            self.ledger.head_mut().keys.remove(&key);
         }
     }
 
     /// Brings the records of owned keys up to date, and drops those whose key is gone and that
     /// nothing wants any more.
-    fn drop_absent_keys(&mut self, wants: &[KeyWant]) {
-        let mut records = self.ledger.head.keys.clone();
-        records.retain(|uuid, record| {
-            let want = wants.iter().find(|want| want.key == Some(*uuid));
+    fn refresh_keys(&mut self, wants: &[KeyWant]) {
+        let by_key: BTreeMap<KeyUuid, &KeyWant> = wants
+            .iter()
+            .filter_map(|want| Some((want.key?, want)))
+            .collect();
+        let mut changed: Vec<(KeyUuid, Option<KeyRecord>)> = Vec::new();
+        for (uuid, record) in &self.ledger.head.keys {
+            let want = by_key.get(uuid).copied();
             let Some(row) = self.observed.key(*uuid) else {
-                return self.observed.incomplete.is_some()
-                    || want.is_some()
-                    || !self.is_going(record);
+                let proven_gone = self.observed.incomplete.is_none();
+                if proven_gone && want.is_none() && self.is_going(record) {
+                    changed.push((*uuid, None));
+                }
+                continue;
             };
-            if !key_is_stale(self.ledger, row) && !self.has_intent(*uuid) {
-                refresh(record, row, want);
+            let silent = want.is_none() && !self.is_going(record);
+            if silent || key_is_stale(self.ledger, row) || key_has_intent(self.ledger, *uuid) {
+                continue;
             }
-            true
-        });
-        if records != self.ledger.head.keys {
-            self.ledger.head_mut().keys = records;
+            let mut updated = record.clone();
+            refresh(&mut updated, row, want);
+            if updated != *record {
+                updated.version = row.version;
+                changed.push((*uuid, Some(updated)));
+            }
         }
-    }
-
-    fn has_intent(&self, key: KeyUuid) -> bool {
-        key_has_intent(self.ledger, key)
+        for (uuid, record) in changed {
+            let keys = &mut self.ledger.head_mut().keys;
+            match record {
+                Some(record) => keys.insert(uuid, record),
+                None => keys.remove(&uuid),
+            };
+        }
     }
 }
 
@@ -485,53 +320,36 @@ fn refresh(record: &mut KeyRecord, row: &KeyRow, want: Option<&KeyWant>) {
         record.doors.retain(|owned| row.door(owned.door).is_some());
         return;
     };
-    let declared = |door: DoorUuid| want.doors.iter().any(|entry| entry.door == door);
-    record.doors.retain(|owned| {
-        declared(owned.door) || want.kept_doors.contains(&owned.door) || row.door(owned.door).is_some()
-    });
+    record
+        .doors
+        .retain(|owned| want.declares(owned.door) || row.door(owned.door).is_some());
+    let mut adopted = Vec::new();
     for entry in &row.doors {
-        match record
+        let at = record
             .doors
-            .iter_mut()
-            .find(|owned| owned.door == entry.door)
-        {
-            Some(owned) if want.doors.contains(entry) => *owned = *entry,
-            None if declared(entry.door) => record.doors.push(*entry),
-            _ => {}
+            .binary_search_by_key(&entry.door, |owned| owned.door);
+        match at {
+            Ok(at) => {
+                if want.doors.binary_search(entry).is_ok()
+                    && let Some(owned) = record.doors.get_mut(at)
+                {
+                    *owned = *entry;
+                }
+            }
+            Err(_) if has_door(&want.doors, entry.door) => adopted.push(*entry),
+            Err(_) => {}
         }
     }
-    record.doors.sort_unstable();
-    if row.name == want.name {
+    if !adopted.is_empty() {
+        record.doors.extend(adopted);
+        record.doors.sort_unstable();
+    }
+    if row.name == want.name && record.name != row.name {
         record.name.clone_from(&row.name);
     }
-    if row.schedule == want.schedule {
+    if row.schedule == want.schedule && record.schedule != row.schedule {
         record.schedule.clone_from(&row.schedule);
     }
-}
-
-fn partner_differs(
-    name: &str,
-    live: Option<PartnerUuid>,
-    said: &Said,
-    observed: &Observed,
-) -> (&'static str, Reason, String) {
-    let called = |partner: Option<PartnerUuid>| match partner {
-        Some(uuid) => observed
-            .partner_name(uuid)
-            .map_or_else(|| uuid.to_string(), str::to_owned),
-        None => String::from("nobody"),
-    };
-    (
-        "spec.partner",
-        Reason::PartnerImmutable,
-        format!(
-            "the key \"{name}\" belongs to {} in DOOR OS and cannot become {}'s: DOOR OS never changes or clears a key's \
-             partner. Create a new PartnerKey with another keyName, move its holders, then delete this key; its doorcodes \
-             go with it.",
-            called(live),
-            called(Some(said.partner))
-        ),
-    )
 }
 
 fn schedule(spec: &PartnerKeySpec) -> Vec<Interval> {

@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::Spec;
 use crate::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
-use crate::observed::{Interval, KeyDoor, Via};
+use crate::observed::{Interval, KeyDoor};
 use crate::owner::{Cause, OwnerId};
 use crate::reasons::Reason;
 use crate::writes::Write;
+
+pub use crate::records::{
+    Claim, DoorRecord, EntryVia, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
+};
 
 /// Identifies a step by what it does and the revision it starts from. It never fits again once
 /// the step is done, because revisions only grow.
@@ -140,147 +144,6 @@ pub struct PartnerRecord {
     pub since: Timestamp,
 }
 
-/// A door's record.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct DoorRecord {
-    /// Its name when last seen, kept while something is owed there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Who we own on its partner dropdown, and for which objects.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub claims: Vec<Claim>,
-    /// The newest row we acted on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Seen>,
-    /// Whom the lock may accept: everything it ever could, less what was proven away.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub may_open: Vec<MayOpen>,
-    /// The lock may accept others as well.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown: Option<UnknownHistory>,
-}
-
-/// What of a door's row matters for later rows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Seen {
-    /// The row's version. Older rows are dropped.
-    pub version: i64,
-    /// Its access revision.
-    pub access_revision: i64,
-    /// The lock's acknowledged revision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lock_revision: Option<i64>,
-    /// The device's serial number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// Whether the lock is proven to carry exactly what DOOR OS grants.
-    #[serde(default)]
-    pub proven: bool,
-    /// An acknowledgement that may be an earlier device's, and so proves nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inherited: Option<Inherited>,
-}
-
-/// A lock revision shown for a new device that is the earlier device's last one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Inherited {
-    /// The revision.
-    pub lock_revision: i64,
-    /// The last full sync shown with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_full_sync: Option<Timestamp>,
-}
-
-/// Ownership of one partner on one door's dropdown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// Who.
-    pub partner: PartnerUuid,
-    /// For which objects.
-    pub owners: BTreeSet<OwnerId>,
-    /// DOOR OS was seen to hold it while we claimed it.
-    #[serde(default)]
-    pub held: bool,
-}
-
-/// One thing a lock may accept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MayOpen {
-    /// Who.
-    pub partner: PartnerUuid,
-    /// How.
-    pub via: EntryVia,
-    /// Which form of the entry: the access revision at which DOOR OS gave it that form.
-    /// `None`: a grant that was intended and not yet settled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revision: Option<i64>,
-    /// The intent that may have granted it, while `revision` is `None`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<u64>,
-    /// Since when DOOR OS no longer grants it in this form: the debt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone_since: Option<Timestamp>,
-    /// The object whose change took it away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<OwnerId>,
-    /// When a person said that the lock was synced since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attested: Option<Timestamp>,
-}
-
-/// How an entry of `may_open` reaches the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum EntryVia {
-    /// The door's dropdown.
-    Door,
-    /// A key.
-    Key(KeyUuid),
-    /// A key whose creation is not settled.
-    NewKey,
-}
-
-impl From<Via> for EntryVia {
-    fn from(via: Via) -> Self {
-        match via {
-            Via::Door => Self::Door,
-            Via::Key(key) => Self::Key(key),
-        }
-    }
-}
-
-/// Why a lock may accept others than we know of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UnknownHistory {
-    /// Since when.
-    pub since: Timestamp,
-    /// What happened.
-    pub why: UnknownWhy,
-    /// When a person said that the lock was synced since.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attested: Option<Timestamp>,
-}
-
-/// What made a lock's history unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum UnknownWhy {
-    /// First seen with a lock that is not proven.
-    FirstContact,
-    /// The access changed more often than we saw.
-    MissedChange,
-    /// Another device is on the door.
-    NewDevice,
-    /// The lock acknowledges less than it did.
-    LockFellBack,
-}
-
 /// A key we own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -291,7 +154,7 @@ pub struct KeyRecord {
     pub partner: PartnerUuid,
     /// Its name as last seen or set.
     pub name: String,
-    /// The doors we own on it, with their doorcode setting as last seen or set.
+    /// The doors we own on it, with their doorcode setting as last seen or set, sorted by door.
     pub doors: Vec<KeyDoor>,
     /// Its schedule as last seen or set.
     pub schedule: Vec<Interval>,
@@ -326,8 +189,11 @@ pub struct Intent {
     pub before: String,
     /// What it becomes.
     pub after: String,
-    /// The doors it touches.
+    /// The doors it touches, sorted.
     pub doors: Vec<DoorUuid>,
+    /// The objects that want the same at the same door.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<OwnerId>,
 }
 
 /// One loss or grant the brake has counted.
@@ -356,6 +222,27 @@ pub struct Hold {
     pub since: Timestamp,
     /// What the object said when it was held; a change of it evaluates the hold anew.
     pub declaration: String,
+    /// The door or key, and the partner, whatever its revision.
+    #[serde(default)]
+    pub target: String,
+}
+
+impl KeyRecord {
+    /// The setting we own of a door on the key.
+    #[must_use]
+    pub fn door(&self, door: DoorUuid) -> Option<KeyDoor> {
+        self.doors
+            .binary_search_by_key(&door, |entry| entry.door)
+            .ok()
+            .and_then(|at| self.doors.get(at))
+            .copied()
+    }
+
+    /// Whether we own a door on the key.
+    #[must_use]
+    pub fn owns(&self, door: DoorUuid) -> bool {
+        self.door(door).is_some()
+    }
 }
 
 impl Ledger {
@@ -410,7 +297,7 @@ impl Ledger {
         self.head
             .intents
             .iter()
-            .any(|intent| intent.doors.contains(&door))
+            .any(|intent| intent.doors.binary_search(&door).is_ok())
     }
 
     /// Whether nothing is owned, owed or under way: then a building without a Property is done.
@@ -464,19 +351,5 @@ impl Ledger {
             .iter()
             .find(|(_, record)| record.owner == *owner)
             .map(|(uuid, record)| (*uuid, record))
-    }
-}
-
-impl DoorRecord {
-    /// Our claim for a partner on this door's dropdown.
-    #[must_use]
-    pub fn claim(&self, partner: PartnerUuid) -> Option<&Claim> {
-        self.claims.iter().find(|claim| claim.partner == partner)
-    }
-
-    /// Whether nothing here needs remembering beyond the row itself.
-    #[must_use]
-    pub fn owes(&self) -> bool {
-        self.unknown.is_some() || self.may_open.iter().any(|entry| entry.gone_since.is_some())
     }
 }

@@ -7,24 +7,37 @@
 //! The order of a pass: [`intake::take_in`] one look at both sides, [`planner::plan`], then for each
 //! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb_rows`].
 
+mod accept;
 pub mod conditions;
+mod contend;
 pub mod declared;
 pub mod digest;
+mod door_steps;
 mod door_wants;
 pub mod exposure;
 pub mod guard;
 pub mod ids;
 pub mod intake;
+mod intend;
+mod key_diff;
+mod key_removals;
 pub mod key_steps;
 mod key_wants;
 pub mod ledger;
 pub mod observed;
+mod own;
+mod own_doors;
 pub mod owner;
 mod partners;
+mod paths;
 pub mod plan;
 pub mod planner;
 pub mod reasons;
+mod records;
 mod resolve;
+mod select;
 pub mod settle;
 pub mod steps;
+mod verdict;
+mod which_key;
 pub mod writes;

@@ -10,6 +10,7 @@ use crate::ledger::{Ledger, PartnerRecord};
 use crate::observed::{Holder, Observed};
 use crate::plan::{Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
+use crate::resolve::identity_changed;
 
 /// Brings the records of the property's partners up to date with its list and DOOR's.
 pub(crate) fn take_in_partners(
@@ -33,7 +34,7 @@ pub(crate) fn take_in_partners(
         let uuid = written
             .or_else(|| before.and_then(|record| record.uuid))
             .or_else(|| by_name(observed, &partner.name));
-        let authorized = uuid.is_some_and(|uuid| is_authorized(observed, uuid));
+        let authorized = is_authorized(observed, uuid, before);
         update(&mut records, &partner.name, uuid, true, authorized, now);
     }
     let unlisted: Vec<(String, Option<PartnerUuid>)> = records
@@ -51,11 +52,12 @@ pub(crate) fn take_in_partners(
             records.remove(&name);
             continue;
         }
-        let authorized = uuid.is_some_and(|uuid| is_authorized(observed, uuid));
+        let authorized = is_authorized(observed, uuid, records.get(&name));
         update(&mut records, &name, uuid, false, authorized, now);
     }
     for (name, record) in &records {
-        if record.listed && !record.authorized {
+        let another_has_the_name = identity_changed(observed, name, record).is_some();
+        if record.listed && !record.authorized && !another_has_the_name {
             taken.waiting.push(Waiting {
                 kind: WaitingKind::Email,
                 door: None,
@@ -84,11 +86,21 @@ fn by_name(observed: &Observed, name: &str) -> Option<PartnerUuid> {
     }
 }
 
-fn is_authorized(observed: &Observed, uuid: PartnerUuid) -> bool {
-    observed
+/// Whether DOOR has a partner authorised here. What an incomplete look does not show has not ended.
+fn is_authorized(
+    observed: &Observed,
+    uuid: Option<PartnerUuid>,
+    before: Option<&PartnerRecord>,
+) -> bool {
+    let Some(uuid) = uuid else {
+        return false;
+    };
+    let seen = observed
         .partners
         .iter()
-        .any(|partner| partner.uuid == uuid)
+        .any(|partner| partner.uuid == uuid);
+    let was = before.is_some_and(|record| record.uuid == Some(uuid) && record.authorized);
+    seen || (observed.incomplete.is_some() && was)
 }
 
 fn update(
@@ -124,6 +136,10 @@ pub(crate) fn withdrawals(
     let Some(property) = &ledger.head.property else {
         return (refusals, waiting);
     };
+    // What was not seen may be what still references it.
+    if observed.incomplete.is_some() {
+        return (refusals, waiting);
+    }
     for (name, record) in &ledger.head.partners {
         let Some(uuid) = record.uuid.filter(|_| !record.listed) else {
             continue;
@@ -192,14 +208,14 @@ fn references(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) -> Vec
         }
     }
     for (door, record) in &ledger.doors {
-        let owed = record
-            .may_open
-            .iter()
-            .any(|entry| entry.partner == partner && entry.gone_since.is_some());
+        let owed = record.may_open.iter().any(|entry| {
+            entry.partner == partner && (entry.gone_since.is_some() || entry.revision.is_none())
+        });
         if owed {
-            let name = observed
-                .door(*door)
-                .map_or_else(|| door.to_string(), |row| row.name.clone());
+            let name = observed.door(*door).map_or_else(
+                || record.name.clone().unwrap_or_else(|| door.to_string()),
+                |row| row.name.clone(),
+            );
             uses.push(format!("the lock of \"{name}\", not proven synced"));
         }
     }

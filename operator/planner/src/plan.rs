@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
 use crate::ledger::Fingerprint;
 use crate::owner::{Cause, OwnerId};
-use crate::reasons::Reason;
+use crate::reasons::{Class, Reason};
 use crate::writes::Write;
 
 /// The plan of one property.
@@ -161,6 +161,8 @@ pub struct Step {
     pub cause: Cause,
     /// The object it is for.
     pub owner: OwnerId,
+    /// Other objects that want the same at the same door.
+    pub shared_with: Vec<OwnerId>,
     /// The write that performs it.
     pub write: Write,
     /// Identifies it across passes.
@@ -303,12 +305,16 @@ impl Plan {
     /// Whether anything is refused or held.
     #[must_use]
     pub fn has_refusals(&self) -> bool {
-        !self.refusals.is_empty() || self.steps.iter().any(|step| step.held.is_some())
+        let refused = |refusal: &Refusal| {
+            matches!(refusal.reason.class(), Class::Refused | Class::Held)
+        };
+        self.refusals.iter().any(refused) || self.steps.iter().any(|step| step.held.is_some())
     }
 
-    /// Whether something cannot be told.
+    /// Whether something cannot be told: the view is incomplete, or an answer is not known.
     #[must_use]
     pub fn cannot_tell(&self) -> bool {
-        !self.complete
+        let unclear = |refusal: &Refusal| refusal.reason.class() == Class::CannotTell;
+        !self.complete || self.refusals.iter().any(unclear)
     }
 }

@@ -10,13 +10,13 @@ use crate::exposure::{Tri, debts};
 use crate::guard::{self, Guard};
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::Taken;
-use crate::key_steps::door_name;
 use crate::ledger::{EntryVia, Ledger};
 use crate::observed::Observed;
 use crate::partners::withdrawals;
+use crate::paths::{note_other_paths, weigh_losses};
 use crate::plan::{Action, Named, Plan, Refusal, Summary, Waiting, WaitingKind};
 use crate::reasons::Reason;
-use crate::steps::{Differences, note_other_paths, partner_name};
+use crate::steps::{Differences, partner_name};
 
 /// Plans one property. Nothing is changed: neither DOOR OS nor the ledger.
 #[must_use]
@@ -61,14 +61,14 @@ pub fn plan(
     } else {
         differences.doors();
         differences.keys();
-        differences.weigh_losses();
         plan.steps = differences.steps;
+        weigh_losses(&mut plan.steps, observed);
         plan.refusals.extend(differences.refusals);
         plan.unmanaged = differences.unmanaged;
         plan.drifted = differences.drifted;
         unsettled(&mut plan, differences.unsettled, taken, &differences.property_cause);
     }
-    if observed.clock_skewed && taken.objects.iter().any(|object| object.frozen) {
+    if taken.time_in_doubt {
         plan.refusals.push(Refusal {
             cause: differences.property_cause.clone(),
             reason: Reason::ClockSkewed,
@@ -257,14 +257,5 @@ fn notes(plan: &mut Plan, ledger: &Ledger, taken: &Taken) {
         plan.notes.push(format!(
             "{unknown} locks have a history that is not known here; a full Door Sync on each proves what it carries."
         ));
-    }
-}
-
-/// A door as a step names it.
-#[must_use]
-pub fn named_door(observed: &Observed, door: DoorUuid) -> Named<DoorUuid> {
-    Named {
-        uuid: Some(door),
-        name: door_name(observed, door),
     }
 }

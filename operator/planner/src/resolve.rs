@@ -1,5 +1,6 @@
 //! From names a manager writes to uuids, once, with pins.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
@@ -21,7 +22,13 @@ pub(crate) struct DoorNames<'a> {
     by_name: HashMap<&'a str, &'a DoorRow>,
     doubles: HashMap<&'a str, Vec<&'a DoorRow>>,
     observed: &'a Observed,
+    /// How many names may still be compared for a suggestion.
+    comparisons: Cell<usize>,
 }
+
+/// Names compared for suggestions in one pass: a file full of wrong names must not cost a pass its
+/// second.
+const MOST_COMPARISONS: usize = 200_000;
 
 impl<'a> DoorNames<'a> {
     pub(crate) fn new(observed: &'a Observed) -> Self {
@@ -39,6 +46,7 @@ impl<'a> DoorNames<'a> {
             by_name,
             doubles,
             observed,
+            comparisons: Cell::new(MOST_COMPARISONS),
         }
     }
 
@@ -104,9 +112,12 @@ impl<'a> DoorNames<'a> {
     }
 
     fn not_found(&self, text: &str) -> Unresolved {
+        let left = self.comparisons.get().checked_sub(self.by_name.len());
+        self.comparisons.set(left.unwrap_or_default());
         let mut near: Vec<(f64, &str)> = self
             .by_name
             .keys()
+            .filter(|_| left.is_some())
             .map(|name| (strsim::jaro_winkler(name, text), *name))
             .filter(|(score, _)| *score > 0.8)
             .collect();
@@ -207,7 +218,7 @@ pub(crate) fn known_uuid(ledger: &Ledger, text: &str) -> Option<PartnerUuid> {
 }
 
 /// A listed name that DOOR now uses for another partner.
-fn identity_changed(
+pub(crate) fn identity_changed(
     observed: &Observed,
     name: &str,
     record: &PartnerRecord,
@@ -241,52 +252,4 @@ fn identity_changed(
             }
         ),
     })
-}
-
-/// Whether a door's name fits a pattern in which `*` stands for any text.
-pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(first) = parts.next() else {
-        return false;
-    };
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let mut last = None;
-    for part in parts {
-        if let Some(middle) = last.replace(part) {
-            match rest.find(middle) {
-                Some(at) => rest = rest.get(at + middle.len()..).unwrap_or_default(),
-                None => return false,
-            }
-        }
-    }
-    match last {
-        None => rest.is_empty(),
-        Some(tail) => rest.ends_with(tail),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches_pattern;
-
-    #[test]
-    fn patterns() {
-        for (pattern, name, fits) in [
-            ("Garage *", "Garage Gate", true),
-            ("Garage *", "Garage", false),
-            ("Unit 1*", "Unit 101", true),
-            ("*Room", "Mail Room", true),
-            ("*Room", "Mail Room 2", false),
-            ("U*t*1", "Unit 101", true),
-            ("U*t*2", "Unit 101", false),
-            ("Lobby", "Lobby", true),
-            ("Lobby", "Lobby 2", false),
-            ("*", "anything", true),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(matches_pattern(pattern, name), fits, "{pattern} on {name}");
-        }
-    }
 }

@@ -1,1 +1,14 @@
-//! Placeholder module documentation.
+//! The controller: gathers what is declared, looks at DOOR OS, plans, performs, and reports.
+//!
+//! [`pass`] is one pass over one property, over the small traits of [`ports`]; [`round`] is every
+//! property once. The home without Kubernetes is [`directory`].
+
+pub mod attest;
+pub mod directory;
+pub mod gather;
+mod history;
+pub mod import;
+pub mod pass;
+pub mod ports;
+pub mod round;
+pub mod snapshot;

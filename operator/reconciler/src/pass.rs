@@ -380,9 +380,7 @@ where
         let mut heads = self.known.heads.clone();
         heads.insert(self.target.building.uuid, self.ledger.head.clone());
         let declared = declared_for(&snapshot, &heads, &self.known.buildings, self.target);
-        let changed = declared.objects != self.declared.objects
-            || declared.property != self.declared.property
-            || declared.absent != self.declared.absent;
+        let changed = declared != self.declared;
         self.declared = declared;
         changed
     }

@@ -65,3 +65,11 @@ pub struct Unreadable {
     /// What the file holds as text, if it is text: an object named in it may be one of ours.
     pub text: Option<String>,
 }
+
+impl Snapshot {
+    /// Whether there is nothing of ours, readable or not.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.broken.is_empty() && self.unreadable.is_empty()
+    }
+}

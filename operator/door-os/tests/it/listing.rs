@@ -219,7 +219,7 @@ async fn a_row_that_lacks_what_everything_rests_on_is_named() {
 #[tokio::test(start_paused = true)]
 async fn a_row_without_a_revision_is_read_only() {
     let row = door_with(1, "").replace("\"revision\":1", "\"revision\":null");
-    let (observed, _) = look(move |_, _| ok(page(&[row.clone()], None, 1, 1))).await;
+    let (observed, _) = look(move |_, _| ok(page(std::slice::from_ref(&row), None, 1, 1))).await;
     assert_eq!(observed.doors[0].revision, None);
     assert_eq!(observed.incomplete, None);
 }

@@ -13,4 +13,5 @@ mod listing;
 mod network;
 mod reads;
 mod script;
+mod simulator;
 mod writes;

@@ -17,7 +17,7 @@ async fn serve(answer: &'static [u8]) -> String {
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut request = vec![0; 4096];
-        socket.read(&mut request).await.unwrap();
+        assert_ne!(socket.read(&mut request).await.unwrap(), 0);
         if answer.is_empty() {
             tokio::time::sleep(Duration::from_secs(60)).await;
         }

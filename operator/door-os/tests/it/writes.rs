@@ -274,6 +274,23 @@ async fn a_write_that_waits_too_long_for_its_turn_is_not_sent_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_whose_token_came_too_late_is_not_sent() {
+    let mut first = true;
+    let (client, log) = raw(demo(), config(), move |seen| {
+        if std::mem::take(&mut first) {
+            Step::Hang
+        } else if seen.is_token() {
+            ok(token("t", 3600))
+        } else {
+            ok(door(1))
+        }
+    });
+    let answer = client.send(&assign()).await;
+    assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
+    assert_eq!((log.tokens().len(), log.calls().len()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_sent_while_the_breaker_is_open() {
     let (client, log) = client(|_| Step::Answer(500, String::new()));
     for _ in 0..5 {

@@ -139,8 +139,8 @@ pub fn read_text(file: &str, text: &str, snapshot: &mut Snapshot) {
     for error in parsed.errors {
         snapshot.unreadable.push(Unreadable {
             file: file.to_owned(),
-            line: Some(error.position.line),
-            column: Some(error.position.column),
+            line: line_number(error.position.line),
+            column: line_number(error.position.column),
             message: error.message,
             text: Some(text.to_owned()),
         });
@@ -163,7 +163,7 @@ fn take_document(file: &str, document: &Document, snapshot: &mut Snapshot) {
         kind: document.kind.clone(),
         name: document.name.clone().unwrap_or_default(),
         file: Some(file.to_owned()),
-        line: Some(document.position.line),
+        line: line_number(document.position.line),
         column: None,
     };
     match document.resource() {
@@ -192,8 +192,8 @@ fn take_document(file: &str, document: &Document, snapshot: &mut Snapshot) {
                     reason: Reason::Invalid,
                     message: located.fault.to_string(),
                     cause: Cause {
-                        line: Some(located.position.line),
-                        column: Some(located.position.column),
+                        line: line_number(located.position.line),
+                        column: line_number(located.position.column),
                         ..cause.clone()
                     },
                 })
@@ -203,12 +203,17 @@ fn take_document(file: &str, document: &Document, snapshot: &mut Snapshot) {
     }
 }
 
+fn line_number(number: usize) -> Option<u32> {
+    u32::try_from(number).ok()
+}
+
 /// The places of the fields that plans and refusals point at.
 fn places(document: &Document, resource: &Resource) -> Places {
     let mut places = Places::default();
     let mut note = |path: String| {
         if let Some(position) = document.locate(&path) {
-            places.insert(path, position.line, position.column);
+            let (line, column) = (line_number(position.line), line_number(position.column));
+            places.insert(path, line.unwrap_or(0), column.unwrap_or(0));
         }
     };
     let listed = |field: &str, count: usize| {

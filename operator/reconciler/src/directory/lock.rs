@@ -52,12 +52,34 @@ impl StateLock {
             .write(true)
             .open(state.join("lock"))
             .map_err(unusable)?;
+        Self::lock(file, state)
+    }
+
+    /// Takes the lock of a state directory that exists, making nothing. `None` when there is none.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub fn take_existing(state: &Path) -> Result<Option<Self>, LockError> {
+        match File::open(state.join("lock")) {
+            Ok(file) => Self::lock(file, state).map(Some),
+            Err(why) if why.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(LockError::Unusable {
+                place: state.to_owned(),
+                why,
+            }),
+        }
+    }
+
+    fn lock(file: File, state: &Path) -> Result<Self, LockError> {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::InUse {
                 place: state.to_owned(),
             }),
-            Err(TryLockError::Error(why)) => Err(unusable(why)),
+            Err(TryLockError::Error(why)) => Err(LockError::Unusable {
+                place: state.to_owned(),
+                why,
+            }),
         }
     }
 }

@@ -3,7 +3,9 @@
 mod files;
 mod lock;
 mod store;
+mod watch;
 
 pub use files::{Directory, WORLD_FILE};
 pub use lock::{LockError, StateLock};
 pub use store::{SqliteStore, StoredStatus};
+pub use watch::{WatchError, Watcher};

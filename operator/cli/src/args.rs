@@ -1,0 +1,442 @@
+//! What can be typed: commands, flags, and their help.
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Exit codes of the commands that compare a building with its YAML.
+const CODES: &str = "\
+Exit codes (the worst of all properties, in the order 1, 4, 3, 2, 0):
+  0  nothing left to do, or only people have something to do (authorisation, e-mail, Door Sync)
+  1  error: usage, path missing, DOOR OS unreachable, credentials refused
+  2  changes are outstanding
+  3  something is refused, held or invalid
+  4  cannot tell: a file unreadable, the view of DOOR OS incomplete, an answer unknown";
+
+/// Exit codes of `validate`.
+const VALIDATE_CODES: &str = "\
+Exit codes:
+  0  no problems
+  1  could not run
+  3  problems";
+
+/// Partner access to a building's doors, kept equal to reviewed YAML.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "opendoor", version, about, max_term_width = 100)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where and how.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Options {
+    /// Address of DOOR OS; http only to this machine
+    #[arg(long, global = true, value_name = "URL", env = "OPENDOOR_URL")]
+    pub door_os: Option<String>,
+    /// Client id of a portfolio manager's API client
+    #[arg(long, global = true, value_name = "ID", env = "OPENDOOR_CLIENT_ID")]
+    pub client_id: Option<String>,
+    /// File that holds the client secret
+    #[arg(long, global = true, value_name = "FILE", env = "OPENDOOR_CLIENT_SECRET_FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// Where to keep what was done [default: PATH/.opendoor]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How to print
+    #[arg(short, long, global = true, value_enum, value_name = "FORM", default_value_t)]
+    pub output: Output,
+    /// Use a simulated DOOR OS; no real door is touched
+    #[arg(long, global = true)]
+    pub simulate: bool,
+    /// Log what happens, to standard error
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+impl Options {
+    /// The state directory for a directory of YAML.
+    #[must_use]
+    pub fn state_of(&self, path: &Path) -> PathBuf {
+        self.state
+            .clone()
+            .unwrap_or_else(|| path.join(".opendoor"))
+    }
+}
+
+/// A form of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For a person at a terminal
+    #[default]
+    Text,
+    /// One JSON document
+    Json,
+    /// A comment on a pull request
+    Markdown,
+    /// The steps to do by hand in DOOR OS
+    Clicks,
+    /// Sheets to print
+    Html,
+}
+
+impl Output {
+    /// The word on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Markdown => "markdown",
+            Self::Clicks => "clicks",
+            Self::Html => "html",
+        }
+    }
+}
+
+/// A directory of YAML.
+#[derive(Args, Clone, Debug)]
+pub struct Place {
+    /// Directory with the YAML
+    #[arg(default_value = ".", hide_default_value = true, value_name = "PATH")]
+    pub path: PathBuf,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Keep doors equal to the YAML until stopped
+    #[command(after_help = CODES)]
+    Run {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+        /// Make one round and stop
+        #[arg(long)]
+        once: bool,
+    },
+    /// Check YAML offline: shape, rules, references; all problems at once
+    #[command(after_help = VALIDATE_CODES)]
+    Validate {
+        /// Directories and files
+        #[arg(default_value = ".", hide_default_value = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Also check what may not change since this Git revision, such as a key's partner
+        #[arg(long, value_name = "GIT-REF")]
+        base: Option<String>,
+    },
+    /// Show what would change, and why; changes nothing
+    #[command(after_help = CODES)]
+    Plan {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+        /// Plan against a table of doors (CSV: door, partner) instead of DOOR OS
+        #[arg(long, value_name = "FILE")]
+        observed: Option<PathBuf>,
+        /// With --observed: what this Git revision declared counts as ours
+        #[arg(long, value_name = "GIT-REF", requires = "observed")]
+        base: Option<String>,
+    },
+    /// Perform the plan; never asks
+    #[command(after_help = CODES)]
+    Apply {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+        /// Perform held steps too, by the hold id that `plan` shows; may be repeated
+        #[arg(long, value_name = "ID")]
+        approve: Vec<String>,
+    },
+    /// Show what people changed by hand in DOOR OS
+    #[command(after_help = CODES)]
+    Drift {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show the conditions of every object
+    Status {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Show who can open a door and how, or where a partner is
+    Who {
+        /// Door or partner, by name or uuid
+        what: String,
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Doors that need a Door Sync
+    #[command(subcommand, arg_required_else_help = true)]
+    Sync(Sync),
+    /// Print the e-mails to DOOR's integrations team that are due, and why
+    Email {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List buildings, or write a building's live state as YAML
+    Import {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+        /// The building to write, by name or uuid
+        #[arg(long, value_name = "NAME")]
+        building: Option<String>,
+    },
+    /// Explain a reason, or list all of them
+    Explain {
+        /// A word such as PartnerImmutable
+        reason: Option<String>,
+    },
+    /// Serve a simulated DOOR OS on this machine; the first line printed is its address
+    Simulate {
+        /// Loopback address and port; port 0 picks a free one
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = loopback)]
+        listen: SocketAddr,
+        /// World file; without it the world is empty
+        #[arg(long, value_name = "FILE")]
+        world: Option<PathBuf>,
+        /// The same seed makes the same uuids and chances
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+    },
+    /// Print the Kubernetes definitions of the resources
+    Crds {
+        /// Write one file each into this directory instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What to do about Door Syncs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Sync {
+    /// List the doors to visit, for whom and since when
+    List {
+        /// Where.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Say that a Door Sync was performed at doors that cannot prove it
+    Attest {
+        /// Doors, by name or uuid
+        #[arg(required = true, value_name = "DOOR")]
+        doors: Vec<String>,
+        /// Directory with the YAML
+        #[arg(long, default_value = ".", hide_default_value = true)]
+        path: PathBuf,
+    },
+}
+
+impl Command {
+    /// Its name as typed.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run { .. } => "run",
+            Self::Validate { .. } => "validate",
+            Self::Plan { .. } => "plan",
+            Self::Apply { .. } => "apply",
+            Self::Drift { .. } => "drift",
+            Self::Status { .. } => "status",
+            Self::Who { .. } => "who",
+            Self::Sync(Sync::List { .. }) => "sync list",
+            Self::Sync(Sync::Attest { .. }) => "sync attest",
+            Self::Email { .. } => "email",
+            Self::Import { .. } => "import",
+            Self::Explain { .. } => "explain",
+            Self::Simulate { .. } => "simulate",
+            Self::Crds { .. } => "crds",
+            Self::Completions { .. } => "completions",
+        }
+    }
+
+    /// The forms it can print, the default first.
+    #[must_use]
+    pub fn outputs(&self) -> &'static [Output] {
+        use Output::{Clicks, Html, Json, Markdown, Text};
+        match self {
+            Self::Plan { .. } => &[Text, Json, Markdown, Clicks],
+            Self::Run { .. } | Self::Apply { .. } | Self::Drift { .. } => &[Text, Json, Markdown],
+            Self::Sync(Sync::List { .. }) => &[Text, Json, Html],
+            Self::Validate { .. }
+            | Self::Status { .. }
+            | Self::Who { .. }
+            | Self::Sync(Sync::Attest { .. })
+            | Self::Email { .. }
+            | Self::Import { .. }
+            | Self::Explain { .. } => &[Text, Json],
+            Self::Simulate { .. } | Self::Crds { .. } | Self::Completions { .. } => &[Text],
+        }
+    }
+}
+
+impl Cli {
+    /// Reads a command line. Where it is wrong or asks for help, the text is printed, and the answer is
+    /// the exit code.
+    ///
+    /// # Errors
+    /// 1 for a wrong command line; 0 for help and version.
+    pub fn read<I, T>(words: I) -> Result<Self, u8>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        Self::understand(words).map_err(|error| {
+            // A closed pipe loses the text; the exit code says the same.
+            let _ = error.print();
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+                _ => 1,
+            }
+        })
+    }
+
+    fn understand<I, T>(words: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let cli = Self::try_parse_from(words)?;
+        let outputs = cli.command.outputs();
+        if outputs.contains(&cli.options.output) {
+            return Ok(cli);
+        }
+        let words: Vec<&str> = outputs.iter().map(|output| output.as_str()).collect();
+        let message = format!(
+            "`opendoor {}` does not print {}; choose {}",
+            cli.command.name(),
+            cli.options.output.as_str(),
+            words.join(" or ")
+        );
+        Err(Self::command().error(ErrorKind::InvalidValue, message))
+    }
+}
+
+/// An address on this machine: the simulator has no authentication on its own calls.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => port
+            .parse()
+            .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            .map_err(|_| format!("{port:?} is not a port"))?,
+        None => text
+            .parse()
+            .map_err(|_| String::from("write an address and a port, such as 127.0.0.1:8080"))?,
+    };
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(String::from(
+            "the simulator serves this machine only; use 127.0.0.1 or [::1]",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, u8> {
+        Cli::read(std::iter::once("opendoor").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_exit_1_and_help_is_exit_0() {
+        for (line, code) in [
+            ("", 1),
+            ("frobnicate", 1),
+            ("plan --frobnicate", 1),
+            ("plan --base main", 1),
+            ("status -o clicks", 1),
+            ("sync", 1),
+            ("sync attest", 1),
+            ("simulate --listen 0.0.0.0:80", 1),
+            ("simulate --listen nonsense", 1),
+            ("--help", 0),
+            ("plan --help", 0),
+            ("--version", 0),
+        ] {
+            assert_eq!(read(line).map(|_| ()), Err(code), "{line}");
+        }
+    }
+
+    #[test]
+    fn paths_default_to_here_and_state_lies_beside_them() {
+        let cli = read("plan").unwrap();
+        let Command::Plan { place, .. } = &cli.command else {
+            panic!("not a plan");
+        };
+        assert_eq!(place.path, Path::new("."));
+        assert_eq!(
+            cli.options.state_of(Path::new("homes")),
+            Path::new("homes/.opendoor")
+        );
+        let cli = read("apply homes --state /var/lib/x --approve h-1 --approve h-2 -o json").unwrap();
+        let Command::Apply { place, approve } = &cli.command else {
+            panic!("not an apply");
+        };
+        assert_eq!((place.path.as_path(), approve.len()), (Path::new("homes"), 2));
+        assert_eq!(cli.options.state_of(&place.path), Path::new("/var/lib/x"));
+        assert_eq!(cli.options.output, Output::Json);
+    }
+
+    #[test]
+    fn doors_to_attest_and_a_path_are_told_apart() {
+        let cli = Cli::read(["opendoor", "sync", "attest", "Garage Gate", "Mail Room", "--path", "x"]);
+        let Ok(Cli { command: Command::Sync(Sync::Attest { doors, path }), .. }) = cli else {
+            panic!("not an attestation");
+        };
+        assert_eq!(doors, ["Garage Gate", "Mail Room"]);
+        assert_eq!(path, Path::new("x"));
+    }
+
+    #[test]
+    fn help_names_the_exit_codes_where_they_mean_something() {
+        for (command, shows) in [
+            ("plan", true),
+            ("apply", true),
+            ("run", true),
+            ("drift", true),
+            ("validate", true),
+            ("status", false),
+        ] {
+            let help = Cli::command()
+                .find_subcommand_mut(command)
+                .map(|command| command.render_help().to_string())
+                .unwrap();
+            assert_eq!(help.contains("Exit codes"), shows, "{command}");
+        }
+    }
+
+    #[test]
+    fn the_simulator_listens_on_this_machine() {
+        assert_eq!(loopback("localhost:0"), Ok("127.0.0.1:0".parse().unwrap()));
+        assert_eq!(loopback("[::1]:9"), Ok("[::1]:9".parse().unwrap()));
+        assert!(loopback("10.0.0.1:80").is_err());
+    }
+}

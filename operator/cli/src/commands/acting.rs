@@ -1,0 +1,208 @@
+//! Commands that act: `run`, `apply`, `sync attest`. Each is alone on its state directory.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use opendoor_reconciler::attest::{Attested, attest};
+use opendoor_reconciler::directory::Watcher;
+use opendoor_reconciler::ports::Clock as _;
+use opendoor_reconciler::round::RoundReport;
+
+use crate::connect::Wish;
+use crate::exit::{self, Verdict};
+use crate::output::{Form, Output};
+use crate::render;
+use crate::session::{Session, SessionError};
+
+/// How often a round follows at once on one that left work of its own: a key name that became free,
+/// an answer that was lost.
+const MOST_ROUNDS: usize = 4;
+
+/// `run --once` and `apply`: one round, and what follows from it at once.
+///
+/// # Errors
+/// The round could not be made.
+pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_act(wish).await?;
+    output.banner(&session.connection);
+    let mut report = session.round(approvals).await?;
+    output.banner(&session.connection);
+    let unfitting = unfitting(&report, approvals);
+    output.round(&report, true);
+    for _ in 1..MOST_ROUNDS {
+        if !render::more_to_do(&report) {
+            break;
+        }
+        report = session.round(&[]).await?;
+        if output.form() == Form::Text {
+            output.round(&report, true);
+        }
+    }
+    let verdict = exit::of_round(&report, true);
+    if unfitting.is_empty() {
+        return Ok(verdict);
+    }
+    for id in unfitting {
+        output.note(&format!(
+            "error: {id} fits nothing that is held now. Look at `opendoor plan` for the present hold id."
+        ));
+    }
+    Ok(exit::worst([verdict, Verdict::Error]))
+}
+
+/// Approvals that no property took.
+fn unfitting(report: &RoundReport, approvals: &[String]) -> Vec<String> {
+    approvals
+        .iter()
+        .filter(|id| {
+            !report.passes.iter().any(|(_, pass)| {
+                pass.as_ref()
+                    .is_ok_and(|pass| !pass.plan.unfitting_approvals.contains(id))
+            })
+        })
+        .cloned()
+        .collect()
+}
+
+/// `run`: the standalone controller. Ends cleanly at Ctrl-C.
+///
+/// # Errors
+/// The first round could not be made; later ones are tried again.
+pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_act(wish).await?;
+    output.banner(&session.connection);
+    let mut watcher = match Watcher::new(session.directory.root()) {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            output.note(&format!("warning: {error}"));
+            None
+        }
+    };
+    let mut last = String::new();
+    let mut failures: u32 = 0;
+    loop {
+        let wait = tokio::select! {
+            biased;
+            _ = tokio::signal::ctrl_c() => return Ok(ended(output)),
+            result = session.round(&[]) => match result {
+                Ok(report) => {
+                    failures = 0;
+                    let said = output.said(&report, true);
+                    // A round that found nothing new says nothing.
+                    if said != last {
+                        output.print(&said);
+                        last = said;
+                    }
+                    until_next(&report, session.connection.now())
+                }
+                Err(error) => {
+                    failures += 1;
+                    output.note(&format!("error: {error}"));
+                    Duration::from_secs(5 << failures.min(6))
+                }
+            },
+        };
+        let changed = async {
+            match &mut watcher {
+                Some(watcher) => watcher.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(ended(output)),
+            () = changed => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn ended(output: &Output) -> Verdict {
+    output.note("Ended. Nothing is under way; what was begun is in the ledger.");
+    Verdict::Done
+}
+
+/// Until the next check, or until time alone changes what is wanted, whichever is sooner.
+fn until_next(report: &RoundReport, now: Timestamp) -> Duration {
+    let intervals = report
+        .passes
+        .iter()
+        .filter_map(|(_, pass)| pass.as_ref().ok())
+        .map(|pass| {
+            pass.ledger
+                .head
+                .portfolio
+                .as_ref()
+                .map_or_else(opendoor_api::PortfolioSpec::default, |portfolio| {
+                    portfolio.spec.clone()
+                })
+                .check_interval
+                .length()
+        });
+    let interval = intervals
+        .min()
+        .unwrap_or_else(|| opendoor_api::PortfolioSpec::default().check_interval.length());
+    // Two programs that started together do not ask together for ever.
+    let jittered = interval.mul_f64(0.95 + 0.1 * jitter(now));
+    let by_time = report
+        .passes
+        .iter()
+        .filter_map(|(_, pass)| pass.as_ref().ok())
+        .filter_map(|pass| pass.after.next_change)
+        .min()
+        .map(|at| {
+            Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+                + Duration::from_millis(100)
+        });
+    by_time.map_or(jittered, |by_time| by_time.min(jittered))
+}
+
+/// A number between 0 and 1 that differs from process to process.
+fn jitter(now: Timestamp) -> f64 {
+    let spread = u64::from(std::process::id()) ^ now.as_microsecond().unsigned_abs();
+    let thousandths = u32::try_from(spread % 1000).unwrap_or(0);
+    f64::from(thousandths) / 1000.0
+}
+
+/// `sync attest`: notes a person's word that locks were synced.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn attest_doors(
+    wish: &Wish,
+    doors: &[String],
+    output: &Output,
+) -> Result<Verdict, SessionError> {
+    let session = Session::to_act(wish).await?;
+    output.banner(&session.connection);
+    let mut verdict = Verdict::Done;
+    for door in doors {
+        let report = session.look().await?;
+        let passes: Vec<_> = report
+            .passes
+            .iter()
+            .filter_map(|(_, pass)| pass.as_ref().ok())
+            .collect();
+        let now = session.connection.now();
+        let attested = attest(session.ledgers(), &passes, door, now).await?;
+        let (said, failed) = match attested {
+            Attested::Noted { property, door } => (
+                format!("{door} at {property}: noted that its lock was synced. DOOR OS has not proven it; proof replaces this word."),
+                false,
+            ),
+            Attested::NothingOwed { door } => (format!("{door}: nothing is owed there."), false),
+            Attested::Ambiguous { doors } => (
+                format!("several doors are named \"{door}\": {}. Write the uuid.", doors.join(", ")),
+                true,
+            ),
+            Attested::NotFound => (
+                format!("no door \"{door}\" is known here. Write its name as DOOR OS shows it, or its uuid."),
+                true,
+            ),
+        };
+        output.print_line(&said);
+        if failed {
+            verdict = Verdict::Error;
+        }
+    }
+    Ok(verdict)
+}

@@ -1,0 +1,150 @@
+//! From what was found to an exit code.
+
+use std::process::ExitCode;
+
+use opendoor_door_os::Reason as DoorOsReason;
+use opendoor_planner::plan::Plan;
+use opendoor_planner::reasons::{Class, Reason};
+use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
+use opendoor_reconciler::round::RoundReport;
+
+/// What a command found, the least of it first: the order of their weight, not of their codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Nothing left to do, or only people have something to do.
+    #[default]
+    Done,
+    /// Changes are outstanding.
+    Changes,
+    /// Something is refused, held or invalid.
+    Refused,
+    /// It cannot be told.
+    CannotTell,
+    /// The command could not do its work.
+    Error,
+}
+
+impl Verdict {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Refused => 3,
+            Self::CannotTell => 4,
+        }
+    }
+
+    /// The worst of several, in the order 1, 4, 3, 2, 0.
+    #[must_use]
+    pub fn worst(verdicts: impl IntoIterator<Item = Self>) -> Self {
+        verdicts.into_iter().max().unwrap_or_default()
+    }
+
+    /// The worse of two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        self.max(other)
+    }
+
+    /// What a plan says.
+    #[must_use]
+    pub fn of_plan(plan: &Plan) -> Self {
+        let view = if plan.complete {
+            Self::Done
+        } else {
+            Self::CannotTell
+        };
+        let refusals = plan.refusals.iter().map(|refusal| of_reason(refusal.reason));
+        let steps = plan.steps.iter().map(|step| match step.held {
+            Some(_) => Self::Refused,
+            None => Self::Changes,
+        });
+        Self::worst(std::iter::once(view).chain(refusals).chain(steps))
+    }
+
+    /// What `drift` says: a plan, and what people did by hand.
+    #[must_use]
+    pub fn of_drift(plan: &Plan) -> Self {
+        let by_hand = if plan.unmanaged.is_empty() && plan.drifted.is_empty() {
+            Self::Done
+        } else {
+            Self::Changes
+        };
+        Self::of_plan(plan).and(by_hand)
+    }
+
+    /// What a round says. `performed`: steps were meant to be made, so what is left counts, with what
+    /// became of each.
+    #[must_use]
+    pub fn of_round(report: &RoundReport, performed: bool) -> Self {
+        let one = if performed {
+            of_performed
+        } else {
+            |pass: &PassReport| Self::of_plan(&pass.plan)
+        };
+        Self::of_each(report, one)
+    }
+
+    /// What a round says to `drift`.
+    #[must_use]
+    pub fn of_drift_round(report: &RoundReport) -> Self {
+        Self::of_each(report, |pass| Self::of_drift(&pass.plan))
+    }
+
+    fn of_each(report: &RoundReport, one: impl Fn(&PassReport) -> Self) -> Self {
+        let passes = report.passes.iter().map(|(_, pass)| match pass {
+            Ok(pass) => one(pass),
+            Err(error) => of_error(error),
+        });
+        let not_passed = report.not_passed.iter().map(|other| {
+            match other.problem.reason.class() {
+                Class::CannotTell => Self::CannotTell,
+                _ => Self::Refused,
+            }
+        });
+        let strays = report.strays.iter().map(|_| Self::Refused);
+        let unreadable = report.unreadable.iter().map(|_| Self::CannotTell);
+        Self::worst(passes.chain(not_passed).chain(strays).chain(unreadable))
+    }
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        Self::from(verdict.code())
+    }
+}
+
+/// What a refusal with this reason says.
+fn of_reason(reason: Reason) -> Verdict {
+    match reason.class() {
+        Class::CannotTell => Verdict::CannotTell,
+        Class::Refused | Class::Held => Verdict::Refused,
+        Class::Working => Verdict::Changes,
+        Class::Waiting | Class::Noted | Class::Fine => Verdict::Done,
+    }
+}
+
+fn of_performed(pass: &PassReport) -> Verdict {
+    let results = pass.results.values().map(|result| match result {
+        StepResult::Applied => Verdict::Done,
+        StepResult::Refused(_) => Verdict::Refused,
+        StepResult::Unknown => Verdict::CannotTell,
+        StepResult::NotSent(_) => Verdict::Changes,
+    });
+    Verdict::of_plan(&pass.after).and(Verdict::worst(results))
+}
+
+/// What a pass that failed says.
+#[must_use]
+pub fn of_error(error: &PassError) -> Verdict {
+    match error {
+        PassError::DoorOs(error) => match error.reason() {
+            DoorOsReason::ObservationIncomplete | DoorOsReason::RateLimited => Verdict::CannotTell,
+            _ => Verdict::Error,
+        },
+        PassError::Store(_) => Verdict::Error,
+    }
+}

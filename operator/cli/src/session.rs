@@ -1,0 +1,219 @@
+//! What a command works with: a directory of YAML, its state, and a DOOR OS.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use opendoor_door_os::Building;
+use opendoor_planner::ids::BuildingUuid;
+use opendoor_planner::ledger::Ledger;
+use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock};
+use opendoor_reconciler::gather::Heads;
+use opendoor_reconciler::pass::{Mandate, PassError, Ports};
+use opendoor_reconciler::ports::{Event, Exclusive, Ledgers, StoreError};
+use opendoor_reconciler::round::{RoundReport, round};
+
+use crate::connect::{ConnectError, Connection, Wish};
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The directory of YAML is not there.
+    #[error("{0} is not there. Give the directory that holds the YAML.")]
+    NoPath(String),
+    /// There is nothing to do in it.
+    #[error(
+        "{0} holds no OpenDOOR YAML. Start with a Property and a DoorAssignment (see examples/day-one), or let `opendoor import` \
+         write what a building has now."
+    )]
+    NothingDeclared(String),
+    /// No DOOR OS to talk to.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The state directory cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// DOOR OS cannot be read.
+    #[error(transparent)]
+    DoorOs(#[from] opendoor_door_os::Error),
+    /// A round failed as a whole.
+    #[error(transparent)]
+    Round(#[from] PassError),
+}
+
+/// A command at work.
+pub struct Session {
+    /// The declarations.
+    pub directory: Directory,
+    /// DOOR OS.
+    pub connection: Connection,
+    store: Store,
+    mandate: Mandate,
+    _lock: Option<StateLock>,
+}
+
+impl Session {
+    /// Opens a session that only looks: it writes nothing and runs beside one that acts.
+    ///
+    /// # Errors
+    /// Something it needs is not there.
+    pub async fn to_look(wish: &Wish) -> Result<Self, SessionError> {
+        check_path(&wish.path)?;
+        let store = match SqliteStore::open_read_only(&wish.state)? {
+            Some(store) => Store::Kept(store),
+            None => Store::Nothing,
+        };
+        Ok(Self {
+            directory: Directory::new(&wish.path),
+            connection: Connection::open(wish, false).await?,
+            store,
+            mandate: Mandate::Look,
+            _lock: None,
+        })
+    }
+
+    /// Opens a session that acts: alone on its state directory.
+    ///
+    /// # Errors
+    /// Something it needs is not there, or another process acts.
+    pub async fn to_act(wish: &Wish) -> Result<Self, SessionError> {
+        check_path(&wish.path)?;
+        let directory = Directory::new(&wish.path);
+        let state_exists = wish.state.join("state.db").exists();
+        if !state_exists && directory.snapshot().is_empty() {
+            return Err(SessionError::NothingDeclared(wish.path.display().to_string()));
+        }
+        let connection_wish = wish.clone();
+        let lock = StateLock::take(&wish.state)?;
+        Ok(Self {
+            directory,
+            connection: Connection::open(&connection_wish, true).await?,
+            store: Store::Kept(SqliteStore::open(&wish.state)?),
+            mandate: Mandate::Perform,
+            _lock: Some(lock),
+        })
+    }
+
+    /// One round over every property.
+    ///
+    /// # Errors
+    /// DOOR OS does not list its buildings, or the state cannot be read.
+    pub async fn round(&self, approvals: &[String]) -> Result<RoundReport, SessionError> {
+        let report = self.make_round(self.mandate.clone(), approvals).await?;
+        if self.mandate == Mandate::Perform
+            && let Store::Kept(store) = &self.store
+        {
+            for (target, pass) in &report.passes {
+                if let Ok(pass) = pass {
+                    store.report(&target.property, &pass.statuses, pass.at)?;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// One round that only looks, whatever the session may do.
+    ///
+    /// # Errors
+    /// DOOR OS does not list its buildings, or the state cannot be read.
+    pub async fn look(&self) -> Result<RoundReport, SessionError> {
+        self.make_round(Mandate::Look, &[]).await
+    }
+
+    async fn make_round(
+        &self,
+        mandate: Mandate,
+        approvals: &[String],
+    ) -> Result<RoundReport, SessionError> {
+        let ports = Ports {
+            door_os: &self.connection.client,
+            ledgers: &self.store,
+            declarations: &self.directory,
+            clock: &self.connection,
+            ownership: &Exclusive,
+        };
+        Ok(round(&ports, mandate, approvals).await?)
+    }
+
+    /// The ledgers.
+    #[must_use]
+    pub fn ledgers(&self) -> &impl Ledgers {
+        &self.store
+    }
+
+    /// The buildings these credentials may manage.
+    ///
+    /// # Errors
+    /// DOOR OS cannot be read.
+    pub async fn buildings(&self) -> Result<Vec<Building>, SessionError> {
+        use opendoor_door_os::DoorOs;
+        Ok(self.connection.client.buildings().await?)
+    }
+
+    /// The store, where there is one.
+    #[must_use]
+    pub fn store(&self) -> Option<&SqliteStore> {
+        match &self.store {
+            Store::Kept(store) => Some(store),
+            Store::Nothing => None,
+        }
+    }
+
+    /// Since when each condition of a property's objects has its status, by object and type.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn since(
+        &self,
+        property: &str,
+    ) -> Result<BTreeMap<String, BTreeMap<String, jiff::Timestamp>>, SessionError> {
+        let Some(store) = self.store() else {
+            return Ok(BTreeMap::new());
+        };
+        let statuses = store.statuses(property)?;
+        Ok(statuses
+            .into_iter()
+            .map(|(object, status)| (object, status.since))
+            .collect())
+    }
+}
+
+fn check_path(path: &Path) -> Result<(), SessionError> {
+    if path.exists() {
+        Ok(())
+    } else {
+        Err(SessionError::NoPath(path.display().to_string()))
+    }
+}
+
+/// The ledgers of a session: kept, or none yet.
+enum Store {
+    Kept(SqliteStore),
+    Nothing,
+}
+
+impl Ledgers for Store {
+    async fn heads(&self) -> Result<Heads, StoreError> {
+        match self {
+            Self::Kept(store) => store.heads().await,
+            Self::Nothing => Ok(Heads::new()),
+        }
+    }
+
+    async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
+        match self {
+            Self::Kept(store) => store.load(building).await,
+            Self::Nothing => Ok(None),
+        }
+    }
+
+    async fn commit(&self, ledger: &mut Ledger, history: &[Event]) -> Result<(), StoreError> {
+        match self {
+            Self::Kept(store) => store.commit(ledger, history).await,
+            // A session that only looks commits nothing.
+            Self::Nothing => Ok(()),
+        }
+    }
+}

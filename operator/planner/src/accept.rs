@@ -1,0 +1,180 @@
+//! Accepting declarations: what is in force of every object, declared now or accepted before.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::declared::{Absence, Declared, DeclaredObject, Places, Spec};
+use crate::intake::{InForce, Removed, Taken};
+use crate::ledger::{Accepted, AcceptedProperty, Ledger};
+use crate::owner::{Cause, OwnerId};
+use crate::plan::Refusal;
+use crate::reasons::Reason;
+
+/// Accepts the Property, or says why not.
+pub(crate) fn accept_property(ledger: &mut Ledger, declared: &Declared, taken: &mut Taken) {
+    for problem in &declared.property.problems {
+        taken.refusals.push(Refusal {
+            cause: problem.cause.clone(),
+            reason: problem.reason,
+            message: problem.message.clone(),
+            owner: None,
+        });
+    }
+    if let Some(spec) = &declared.property.spec {
+        let accepted = AcceptedProperty {
+            name: declared.property.name.clone(),
+            spec: spec.clone(),
+            cause: declared.property.cause.clone(),
+        };
+        if ledger.head.property.as_ref() != Some(&accepted) {
+            ledger.head_mut().property = Some(accepted);
+        }
+    }
+}
+
+/// Decides for every object, declared or accepted before, what is in force of it.
+pub(crate) fn accept_objects(ledger: &mut Ledger, declared: &Declared, taken: &mut Taken, now: Timestamp) {
+    for object in &declared.objects {
+        for problem in &object.problems {
+            taken.refusals.push(Refusal {
+                cause: problem.cause.clone(),
+                reason: problem.reason,
+                message: problem.message.clone(),
+                owner: Some(object.owner.clone()),
+            });
+        }
+        let before = ledger.head.accepted.get(&object.owner);
+        let refusal = object
+            .spec
+            .as_ref()
+            .and_then(|spec| before.and_then(|before| immutable_changed(object, &before.spec, spec)));
+        let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
+        taken.refusals.extend(refusal);
+        let in_force = match accepted_now {
+            Some(spec) => {
+                accept(ledger, object, spec, now);
+                Some(spec.clone())
+            }
+            None => before.map(|before| before.spec.clone()),
+        };
+        if let Some(spec) = in_force {
+            taken.objects.push(InForce {
+                owner: object.owner.clone(),
+                cause: object.cause.clone(),
+                spec,
+                places: object.places.clone(),
+                frozen: false,
+                removed: false,
+            });
+        }
+    }
+    let present: BTreeSet<&OwnerId> = declared.objects.iter().map(|object| &object.owner).collect();
+    for (owner, accepted) in &ledger.head.accepted {
+        if present.contains(owner) {
+            continue;
+        }
+        let absence = declared.absent.get(owner);
+        let removed = absence != Some(&Absence::Unreadable);
+        if removed {
+            taken.removed.insert(
+                owner.clone(),
+                Removed {
+                    held: match absence {
+                        Some(Absence::Held(reason)) => Some(*reason),
+                        _ => None,
+                    },
+                    cause: Cause {
+                        line: None,
+                        column: None,
+                        ..accepted.cause.clone()
+                    },
+                },
+            );
+        }
+        taken.objects.push(InForce {
+            owner: owner.clone(),
+            cause: Cause {
+                line: None,
+                column: None,
+                ..accepted.cause.clone()
+            },
+            spec: accepted.spec.clone(),
+            places: Places::default(),
+            frozen: false,
+            removed,
+        });
+    }
+    taken.objects.sort_by(|a, b| a.owner.cmp(&b.owner));
+}
+
+fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timestamp) {
+    let before = ledger.head.accepted.get(&object.owner);
+    let until = |spec: &Spec| match spec {
+        Spec::DoorAssignment(spec) => spec
+            .validity
+            .as_ref()
+            .and_then(|validity| validity.until.as_ref())
+            .map(|until| until.timestamp()),
+        Spec::PartnerKey(_) => None,
+    };
+    let expiry = until(spec);
+    let expiry_known_since = match before {
+        Some(before) if until(&before.spec) == expiry => before.expiry_known_since,
+        _ => expiry.map(|_| now),
+    };
+    let accepted = Accepted {
+        spec: spec.clone(),
+        cause: object.cause.clone(),
+        expiry_known_since,
+    };
+    if before != Some(&accepted) {
+        ledger
+            .head_mut()
+            .accepted
+            .insert(object.owner.clone(), accepted);
+    }
+}
+
+/// A change of a field that never changes. The API server refuses it by the types' own rules; here it
+/// is refused where there is no API server, and where one was got around.
+fn immutable_changed(object: &DeclaredObject, before: &Spec, now: &Spec) -> Option<Refusal> {
+    let key = matches!(now, Spec::PartnerKey(_));
+    let (path, reason, message) = if key && before.partner() != now.partner() {
+        (
+            "spec.partner",
+            Reason::PartnerImmutable,
+            format!(
+                "the partner of this key is \"{}\" and cannot become \"{}\": DOOR OS never changes or clears a key's \
+                 partner. Create a new PartnerKey with another keyName, move its holders, then delete this one; its \
+                 doorcodes go with it.",
+                before.partner(),
+                now.partner()
+            ),
+        )
+    } else if before.property() != now.property() {
+        (
+            "spec.propertyRef.name",
+            if key {
+                Reason::PartnerImmutable
+            } else {
+                Reason::Invalid
+            },
+            format!(
+                "this {} belongs to the Property \"{}\" and cannot move to \"{}\". Create a new one for the other \
+                 Property, then delete this one.",
+                object.owner.kind.as_str(),
+                before.property(),
+                now.property()
+            ),
+        )
+    } else {
+        return None;
+    };
+    Some(Refusal {
+        cause: object.places.locate(&object.cause, path),
+        reason,
+        message,
+        owner: Some(object.owner.clone()),
+    })
+}

@@ -1,0 +1,130 @@
+//! Ownership of door dropdowns as one look and the declarations leave it.
+
+use std::collections::BTreeSet;
+
+use opendoor_api::DeletionPolicy;
+
+use crate::door_wants::DoorWant;
+use crate::intake::Taken;
+use crate::ledger::{Claim, DoorRecord, Ledger};
+use crate::observed::{DoorRow, Holder, Observed};
+use crate::owner::OwnerId;
+
+/// Brings ownership of door dropdowns up to date: adopts what is already as declared, moves it
+/// between objects of one partner, releases what is retained or no longer there.
+pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Taken) {
+    let mut adopted = 0;
+    let mut wants = taken.doors.iter().peekable();
+    for row in &observed.doors {
+        while wants.next_if(|want| want.door < row.uuid).is_some() {}
+        let want = wants.next_if(|want| want.door == row.uuid);
+        let Some(record) = ledger.doors.get(&row.uuid) else {
+            continue;
+        };
+        if want.is_none() && record.claims.is_empty() {
+            continue;
+        }
+        if taken.stale.binary_search(&row.uuid).is_ok() || ledger.door_has_intent(row.uuid) {
+            continue;
+        }
+        let claims = match want {
+            Some(want) if row.holder == Holder::Partner(want.partner) => {
+                adopted += usize::from(record.claim(want.partner).is_none());
+                as_wanted(taken, record, want)
+            }
+            _ => still_ours(taken, record, want, row),
+        };
+        if let Some(claims) = claims {
+            ledger.door_mut(row.uuid).claims = claims;
+        }
+    }
+    taken.adopted += adopted;
+}
+
+/// The claims on a door that holds whom it should, if they change.
+fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Vec<Claim>> {
+    let wanting = || {
+        want.objects
+            .iter()
+            .filter_map(|object| taken.objects.get(*object))
+            .map(|object| &object.owner)
+    };
+    if let [claim] = record.claims.as_slice()
+        && claim.partner == want.partner
+        && claim.held
+        && claim.owners.iter().eq(wanting())
+    {
+        return None;
+    }
+    // An object that cannot speak now has not given up what it owns.
+    let silent = record
+        .claim(want.partner)
+        .into_iter()
+        .flat_map(|claim| &claim.owners)
+        .filter(|owner| taken.is_silent(want.door, owner));
+    let claim = Claim {
+        partner: want.partner,
+        owners: wanting().chain(silent).cloned().collect(),
+        held: true,
+    };
+    (record.claims.as_slice() != [claim.clone()]).then(|| vec![claim])
+}
+
+/// The claims on a door that does not hold whom it should, if they change.
+fn still_ours(
+    taken: &Taken,
+    record: &DoorRecord,
+    want: Option<&DoorWant>,
+    row: &DoorRow,
+) -> Option<Vec<Claim>> {
+    let ours = |claim: &&Claim| {
+        let wanted = want.is_some_and(|want| want.partner == claim.partner);
+        let may_be_there = match row.holder {
+            Holder::Partner(holder) => holder == claim.partner,
+            Holder::Nobody => false,
+            Holder::Unknown => true,
+        };
+        let released = claim.owners.iter().all(|owner| retained(taken, owner));
+        wanted
+            || claim.owners.iter().any(|owner| taken.is_kept(row.uuid, owner))
+            || (may_be_there && !released)
+    };
+    let still: Vec<Claim> = record.claims.iter().filter(ours).cloned().collect();
+    (still.len() != record.claims.len()).then_some(still)
+}
+
+/// Whether an object's going leaves what it owned in place.
+fn retained(taken: &Taken, owner: &OwnerId) -> bool {
+    taken.removed.contains_key(owner)
+        && taken
+            .object(owner)
+            .is_some_and(|object| object.spec.deletion_policy() == DeletionPolicy::Retain)
+}
+
+/// Forgets removed objects of which nothing is owned or under way any more.
+pub(crate) fn forget_removed(ledger: &mut Ledger, taken: &Taken) {
+    if taken.removed.is_empty() {
+        return;
+    }
+    let mut owning: BTreeSet<&OwnerId> = ledger
+        .head
+        .keys
+        .values()
+        .map(|key| &key.owner)
+        .chain(ledger.head.intents.iter().map(|intent| &intent.owner))
+        .collect();
+    for record in ledger.doors.values() {
+        for claim in &record.claims {
+            owning.extend(&claim.owners);
+        }
+    }
+    let done: Vec<OwnerId> = taken
+        .removed
+        .keys()
+        .filter(|owner| !owning.contains(owner))
+        .cloned()
+        .collect();
+    for owner in done {
+        ledger.head_mut().accepted.remove(&owner);
+    }
+}

@@ -1,0 +1,78 @@
+//! Which doors a selector means.
+
+use opendoor_api::DoorSelector;
+
+use crate::observed::{Accessibility, DoorRow, DoorType};
+
+/// Whether a door has the type, accessibility and name that a selector asks for.
+pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> bool {
+    let type_fits = selector.door_type.is_none_or(|wanted| {
+        let wanted = match wanted {
+            opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
+            opendoor_api::DoorType::Residence => DoorType::Residence,
+            opendoor_api::DoorType::Service => DoorType::Service,
+            opendoor_api::DoorType::Communal => DoorType::Communal,
+        };
+        row.door_type == Some(wanted)
+    });
+    let accessibility_fits = selector.accessibility.is_none_or(|wanted| {
+        let wanted = match wanted {
+            opendoor_api::Accessibility::Communal => Accessibility::Communal,
+            opendoor_api::Accessibility::Private => Accessibility::Private,
+        };
+        row.accessibility == Some(wanted)
+    });
+    let name_fits = selector
+        .name_pattern
+        .as_deref()
+        .is_none_or(|pattern| matches_pattern(pattern, &row.name));
+    type_fits && accessibility_fits && name_fits
+}
+
+/// Whether a door's name fits a pattern in which `*` stands for any text.
+fn matches_pattern(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else {
+        return false;
+    };
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        if let Some(middle) = last.replace(part) {
+            match rest.find(middle) {
+                Some(at) => rest = rest.get(at + middle.len()..).unwrap_or_default(),
+                None => return false,
+            }
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(tail) => rest.ends_with(tail),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_pattern;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, fits) in [
+            ("Garage *", "Garage Gate", true),
+            ("Garage *", "Garage", false),
+            ("Unit 1*", "Unit 101", true),
+            ("*Room", "Mail Room", true),
+            ("*Room", "Mail Room 2", false),
+            ("U*t*1", "Unit 101", true),
+            ("U*t*2", "Unit 101", false),
+            ("Lobby", "Lobby", true),
+            ("Lobby", "Lobby 2", false),
+            ("*", "anything", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches_pattern(pattern, name), fits, "{pattern} on {name}");
+        }
+    }
+}

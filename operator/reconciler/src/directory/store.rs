@@ -1,0 +1,517 @@
+//! Ledgers, history and statuses in one SQLite file.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use opendoor_planner::conditions::{Condition, ObjectStatus};
+use opendoor_planner::ids::{BuildingUuid, DoorUuid};
+use opendoor_planner::ledger::{DoorRecord, Head, Ledger, Unsaved};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::gather::Heads;
+use crate::ports::{Event, Ledgers, StoreError};
+
+/// The format this version writes.
+const SCHEMA: i64 = 1;
+
+const TABLES: &str = "
+    CREATE TABLE ledgers (
+        building BLOB PRIMARY KEY,
+        head TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE doors (
+        building BLOB NOT NULL,
+        door BLOB NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (building, door)
+    ) WITHOUT ROWID;
+    CREATE TABLE history (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        property TEXT NOT NULL,
+        event TEXT NOT NULL
+    );
+    CREATE TABLE statuses (
+        property TEXT NOT NULL,
+        object TEXT NOT NULL,
+        status TEXT NOT NULL,
+        PRIMARY KEY (property, object)
+    ) WITHOUT ROWID;
+";
+
+/// The store of a state directory.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: RefCell<Connection>,
+    place: PathBuf,
+}
+
+/// A status with the times its conditions last changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredStatus {
+    /// The status.
+    #[serde(flatten)]
+    pub status: ObjectStatus,
+    /// Since when each condition has its status, by type.
+    pub since: BTreeMap<String, Timestamp>,
+}
+
+impl SqliteStore {
+    /// Opens the store for the process that acts from this state directory; it must hold the lock.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is no store, or was written by a newer version.
+    pub fn open(state: &Path) -> Result<Self, StoreError> {
+        let place = state.join("state.db");
+        let connection = Connection::open(&place).map_err(|why| failed(&place, "opened", &why))?;
+        let store = Self {
+            connection: RefCell::new(connection),
+            place,
+        };
+        store.prepare()?;
+        Ok(store)
+    }
+
+    /// Opens the store to read beside the process that acts. `None` when there is none yet. Writes
+    /// nothing, not even the files SQLite keeps beside a database, unless another process made them.
+    ///
+    /// # Errors
+    /// The file cannot be opened, is no store, or was written by a newer version.
+    pub fn open_read_only(state: &Path) -> Result<Option<Self>, StoreError> {
+        let place = state.join("state.db");
+        if !place.exists() {
+            return Ok(None);
+        }
+        let quiet = !state.join("state.db-wal").exists();
+        let uri = format!(
+            "file:{}?mode=ro{}",
+            percent_encoded(&place),
+            if quiet { "&immutable=1" } else { "" }
+        );
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+        let connection = Connection::open_with_flags(uri, flags)
+            .map_err(|why| failed(&place, "opened", &why))?;
+        let store = Self {
+            connection: RefCell::new(connection),
+            place,
+        };
+        let found = store.version()?;
+        store.check_version(found)?;
+        Ok((found > 0).then_some(store))
+    }
+
+    fn prepare(&self) -> Result<(), StoreError> {
+        let failed = |why| failed(&self.place, "prepared", &why);
+        let found = self.version()?;
+        self.check_version(found)?;
+        let mut connection = self.connection.borrow_mut();
+        connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(failed)?;
+        connection
+            .pragma_update(None, "synchronous", "FULL")
+            .map_err(failed)?;
+        if found == 0 {
+            let transaction = connection.transaction().map_err(failed)?;
+            transaction.execute_batch(TABLES).map_err(failed)?;
+            transaction
+                .pragma_update(None, "user_version", SCHEMA)
+                .map_err(failed)?;
+            transaction.commit().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn version(&self) -> Result<i64, StoreError> {
+        self.connection
+            .borrow()
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|why| failed(&self.place, "read", &why))
+    }
+
+    fn check_version(&self, found: i64) -> Result<(), StoreError> {
+        if found > SCHEMA {
+            return Err(StoreError::TooNew {
+                place: self.place.display().to_string(),
+                found,
+                known: SCHEMA,
+            });
+        }
+        Ok(())
+    }
+
+    /// The statuses of a property's objects, by object.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn statuses(&self, property: &str) -> Result<BTreeMap<String, StoredStatus>, StoreError> {
+        let failed = |why| failed(&self.place, "read", &why);
+        let connection = self.connection.borrow();
+        let mut query = connection
+            .prepare_cached("SELECT object, status FROM statuses WHERE property = ?1")
+            .map_err(failed)?;
+        let rows = query
+            .query_map([property], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            })
+            .map_err(failed)?;
+        let mut statuses = BTreeMap::new();
+        for row in rows {
+            let (object, status) = row.map_err(failed)?;
+            statuses.insert(object, self.decode(&status)?);
+        }
+        Ok(statuses)
+    }
+
+    /// Writes the statuses of a property's objects, where they differ from what is there. Returns
+    /// how many were written or removed.
+    ///
+    /// # Errors
+    /// The store cannot be read or written.
+    pub fn report(
+        &self,
+        property: &str,
+        statuses: &[ObjectStatus],
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let before = self.statuses(property)?;
+        let mut changed: Vec<(String, Option<String>)> = Vec::new();
+        for status in statuses {
+            let object = status.owner.to_string();
+            let known = before.get(&object);
+            if known.is_some_and(|known| known.status == *status) {
+                continue;
+            }
+            let stored = StoredStatus {
+                since: since(known, &status.conditions, now),
+                status: status.clone(),
+            };
+            changed.push((object, Some(self.encode(&stored)?)));
+        }
+        for object in before.keys() {
+            if statuses
+                .iter()
+                .all(|status| status.owner.to_string() != *object)
+            {
+                changed.push((object.clone(), None));
+            }
+        }
+        if changed.is_empty() {
+            return Ok(0);
+        }
+        let failed = |why| failed(&self.place, "written", &why);
+        let mut connection = self.connection.borrow_mut();
+        let transaction = connection.transaction().map_err(failed)?;
+        for (object, status) in &changed {
+            match status {
+                Some(status) => transaction.execute(
+                    "INSERT INTO statuses (property, object, status) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (property, object) DO UPDATE SET status = excluded.status",
+                    params![property, object, status],
+                ),
+                None => transaction.execute(
+                    "DELETE FROM statuses WHERE property = ?1 AND object = ?2",
+                    params![property, object],
+                ),
+            }
+            .map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)?;
+        Ok(changed.len())
+    }
+
+    /// The history, oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn history(&self) -> Result<Vec<Event>, StoreError> {
+        let failed = |why| failed(&self.place, "read", &why);
+        let connection = self.connection.borrow();
+        let mut query = connection
+            .prepare("SELECT event FROM history ORDER BY id")
+            .map_err(failed)?;
+        let rows = query
+            .query_map([], |row| row.get::<_, String>(0))
+            .map_err(failed)?;
+        rows.map(|row| self.decode(&row.map_err(failed)?)).collect()
+    }
+
+    fn read_doors(
+        &self,
+        building: BuildingUuid,
+    ) -> Result<BTreeMap<DoorUuid, DoorRecord>, StoreError> {
+        let failed = |why| failed(&self.place, "read", &why);
+        let connection = self.connection.borrow();
+        let mut query = connection
+            .prepare_cached("SELECT door, record FROM doors WHERE building = ?1 ORDER BY door")
+            .map_err(failed)?;
+        let mut rows = query
+            .query([building.0.as_bytes().as_slice()])
+            .map_err(failed)?;
+        let mut doors = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let door = self.uuid(row.get_ref(0).map_err(failed)?.as_blob().ok())?;
+            let text = row.get_ref(1).map_err(failed)?;
+            let text = text.as_str().unwrap_or_default();
+            doors.push((DoorUuid(door), self.decode(text)?));
+        }
+        // Sorted already, so the tree is built in one go.
+        Ok(doors.into_iter().collect())
+    }
+
+    fn uuid(&self, bytes: Option<&[u8]>) -> Result<Uuid, StoreError> {
+        bytes
+            .and_then(|bytes| Uuid::from_slice(bytes).ok())
+            .ok_or_else(|| self.damaged("an identifier is not a uuid"))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    fn encode<T: Serialize>(&self, value: &T) -> Result<String, StoreError> {
+        serde_json::to_string(value).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    fn damaged(&self, why: &str) -> StoreError {
+        StoreError::Failed {
+            place: self.place.display().to_string(),
+            doing: "read",
+            why: why.to_owned(),
+            next: "Restore it from a backup, or move it away: the next run is then a first contact, which removes nothing it \
+                   does not know.",
+        }
+    }
+}
+
+impl Ledgers for SqliteStore {
+    async fn heads(&self) -> Result<Heads, StoreError> {
+        let failed = |why| failed(&self.place, "read", &why);
+        let connection = self.connection.borrow();
+        let mut query = connection
+            .prepare_cached("SELECT building, head FROM ledgers ORDER BY building")
+            .map_err(failed)?;
+        let mut rows = query.query([]).map_err(failed)?;
+        let mut heads = Heads::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let building = self.uuid(row.get_ref(0).map_err(failed)?.as_blob().ok())?;
+            let head: String = row.get(1).map_err(failed)?;
+            heads.insert(BuildingUuid(building), self.decode(&head)?);
+        }
+        Ok(heads)
+    }
+
+    async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
+        let head: Option<String> = self
+            .connection
+            .borrow()
+            .query_row(
+                "SELECT head FROM ledgers WHERE building = ?1",
+                [building.0.as_bytes().as_slice()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|why| failed(&self.place, "read", &why))?;
+        let Some(head) = head else {
+            return Ok(None);
+        };
+        let head: Head = self.decode(&head)?;
+        let doors = self.read_doors(building)?;
+        Ok(Some(Ledger::stored(building, head, doors)))
+    }
+
+    async fn commit(&self, ledger: &mut Ledger, history: &[Event]) -> Result<(), StoreError> {
+        let failed = |why| failed(&self.place, "written", &why);
+        let building = ledger.building.0.as_bytes().as_slice();
+        let mut connection = self.connection.borrow_mut();
+        let transaction = connection.transaction().map_err(failed)?;
+        {
+            let known: bool = transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM ledgers WHERE building = ?1)")
+                .and_then(|mut query| query.query_row([building], |row| row.get(0)))
+                .map_err(failed)?;
+            if ledger.unsaved.head || !known {
+                transaction
+                    .prepare_cached(
+                        "INSERT INTO ledgers (building, head) VALUES (?1, ?2)
+                         ON CONFLICT (building) DO UPDATE SET head = excluded.head",
+                    )
+                    .and_then(|mut write| {
+                        let head = serde_json::to_string(&ledger.head).map_err(|error| {
+                            rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+                        })?;
+                        write.execute(params![building, head])
+                    })
+                    .map_err(failed)?;
+            }
+            for door in &ledger.unsaved.doors {
+                let key = door.0.as_bytes().as_slice();
+                match ledger.doors.get(door) {
+                    Some(record) => transaction
+                        .prepare_cached(
+                            "INSERT INTO doors (building, door, record) VALUES (?1, ?2, ?3)
+                             ON CONFLICT (building, door) DO UPDATE SET record = excluded.record",
+                        )
+                        .and_then(|mut write| {
+                            let record = serde_json::to_string(record).map_err(|error| {
+                                rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+                            })?;
+                            write.execute(params![building, key, record])
+                        }),
+                    None => transaction
+                        .prepare_cached("DELETE FROM doors WHERE building = ?1 AND door = ?2")
+                        .and_then(|mut write| write.execute(params![building, key])),
+                }
+                .map_err(failed)?;
+            }
+            for event in history {
+                transaction
+                    .prepare_cached("INSERT INTO history (at, property, event) VALUES (?1, ?2, ?3)")
+                    .and_then(|mut write| {
+                        let text = serde_json::to_string(event).map_err(|error| {
+                            rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+                        })?;
+                        write.execute(params![event.at.to_string(), event.property, text])
+                    })
+                    .map_err(failed)?;
+            }
+        }
+        transaction.commit().map_err(failed)?;
+        ledger.unsaved = Unsaved::default();
+        Ok(())
+    }
+}
+
+/// When each condition took its status: kept while the status stays, whatever else changes.
+fn since(
+    before: Option<&StoredStatus>,
+    conditions: &[Condition],
+    now: Timestamp,
+) -> BTreeMap<String, Timestamp> {
+    conditions
+        .iter()
+        .map(|condition| {
+            let kept = before.and_then(|before| {
+                let same = before.status.conditions.iter().any(|known| {
+                    known.kind == condition.kind && known.status == condition.status
+                });
+                before.since.get(&condition.kind).filter(|_| same)
+            });
+            (condition.kind.clone(), kept.copied().unwrap_or(now))
+        })
+        .collect()
+}
+
+fn failed(place: &Path, doing: &'static str, why: &rusqlite::Error) -> StoreError {
+    let busy = matches!(
+        why.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    );
+    if busy {
+        return StoreError::InUse {
+            place: place.display().to_string(),
+        };
+    }
+    StoreError::Failed {
+        place: place.display().to_string(),
+        doing,
+        why: why.to_string(),
+        next: "Check that the disk has room and that the file may be written; if it is damaged, restore it from a backup.",
+    }
+}
+
+/// A path as SQLite's URIs want it.
+fn percent_encoded(path: &Path) -> String {
+    path.to_string_lossy()
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opendoor_planner::ledger::Seen;
+
+    fn building() -> BuildingUuid {
+        BuildingUuid(Uuid::from_u128(7))
+    }
+
+    #[tokio::test]
+    async fn a_ledger_comes_back_as_it_was_committed() {
+        let state = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(state.path()).unwrap();
+        assert!(store.load(building()).await.unwrap().is_none());
+        let mut ledger = Ledger::new(building());
+        ledger.head_mut().next_number = 3;
+        ledger.door_mut(DoorUuid(Uuid::from_u128(1))).seen = Some(Seen {
+            version: 4,
+            access_revision: 2,
+            lock_revision: None,
+            serial: None,
+            proven: false,
+            inherited: None,
+        });
+        ledger.door_mut(DoorUuid(Uuid::from_u128(2)));
+        store.commit(&mut ledger, &[]).await.unwrap();
+        assert!(!ledger.unsaved.any());
+        ledger.forget_door(DoorUuid(Uuid::from_u128(2)));
+        store.commit(&mut ledger, &[]).await.unwrap();
+        drop(store);
+        let again = SqliteStore::open(state.path()).unwrap();
+        assert_eq!(again.load(building()).await.unwrap(), Some(ledger));
+        assert_eq!(again.heads().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_reader_writes_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(SqliteStore::open_read_only(state.path()).unwrap().is_none());
+        let store = SqliteStore::open(state.path()).unwrap();
+        store
+            .commit(&mut Ledger::new(building()), &[])
+            .await
+            .unwrap();
+        drop(store);
+        let listing = || {
+            let mut names: Vec<_> = std::fs::read_dir(state.path())
+                .unwrap()
+                .map(|entry| {
+                    let entry = entry.unwrap();
+                    (entry.file_name(), entry.metadata().unwrap().len())
+                })
+                .collect();
+            names.sort();
+            names
+        };
+        let before = listing();
+        let reader = SqliteStore::open_read_only(state.path()).unwrap().unwrap();
+        assert!(reader.load(building()).await.unwrap().is_some());
+        assert_eq!(listing(), before);
+    }
+
+    #[test]
+    fn a_store_of_a_newer_version_is_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(state.path()).unwrap();
+        store
+            .connection
+            .borrow()
+            .pragma_update(None, "user_version", SCHEMA + 1)
+            .unwrap();
+        drop(store);
+        let refused = SqliteStore::open(state.path());
+        assert!(matches!(refused, Err(StoreError::TooNew { .. })));
+    }
+}

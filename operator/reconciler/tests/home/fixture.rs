@@ -1,0 +1,377 @@
+//! A directory of YAML, a state directory and a simulated DOOR OS, with the real client between.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jiff::Timestamp;
+use opendoor_door_os::{
+    Client, Config, Credentials, Endpoint, FnTransport, Secret, Transport, TransportError,
+};
+use opendoor_planner::plan::{Plan, Step};
+use opendoor_reconciler::directory::{Directory, SqliteStore};
+use opendoor_reconciler::pass::{Mandate, PassReport, Ports};
+use opendoor_reconciler::ports::{Clock, Exclusive};
+use opendoor_reconciler::round::{RoundReport, round};
+use opendoor_simulator::{Outcome, Simulator, WorldFile};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const PROPERTY: &str = "
+apiVersion: opendoor.dev/v1alpha1
+kind: Property
+metadata: { name: harbor-point }
+spec:
+  building: Harbor Point
+  partners:
+    - name: Parcel Runner
+    - name: TourPass
+";
+
+pub const WORLD: &str = "
+partners:
+  - { name: Parcel Runner, authorizedAt: [Harbor Point, Elm Court] }
+  - { name: TourPass, authorizedAt: [Harbor Point] }
+  - { name: CleanCo }
+buildings:
+  - name: Elm Court
+    doors:
+      - { name: Lobby }
+  - name: Harbor Point
+    doors:
+      - { name: Front Entrance, doorType: BuildingEntrance }
+      - { name: Mail Room }
+      - { name: Package Room }
+      - { name: Garage Gate, connected: false }
+      - { name: Unit 101, doorType: Residence, connected: false, unit: '101', vacancy: Vacant }
+      - { name: Unit 102, doorType: Residence, connected: false, unit: '102', vacancy: Occupied }
+    keys:
+      - { name: Staff, doors: [Front Entrance, Mail Room], holders: { NON_RESIDENT: 2 } }
+";
+
+struct SimulatorClock(Simulator);
+
+impl Clock for SimulatorClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+pub struct Home {
+    pub yaml: TempDir,
+    pub state: TempDir,
+    pub simulator: Simulator,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+        let clock = opendoor_simulator::Clock::manual(start);
+        let world = WorldFile::parse(WORLD).unwrap();
+        let home = Self {
+            yaml: TempDir::new().unwrap(),
+            state: TempDir::new().unwrap(),
+            simulator: Simulator::new(world, 1, clock).unwrap(),
+        };
+        home.write("property.yaml", PROPERTY);
+        home
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.yaml.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text.trim_start()).unwrap();
+    }
+
+    pub fn remove(&self, file: &str) {
+        std::fs::remove_file(self.yaml.path().join(file)).unwrap();
+    }
+
+    pub async fn run(&self) -> Round {
+        self.round(Mandate::Perform, &[]).await
+    }
+
+    pub async fn plan(&self) -> Round {
+        self.round(Mandate::Look, &[]).await
+    }
+
+    pub async fn approve(&self, id: &str) -> Round {
+        self.round(Mandate::Perform, &[id.to_owned()]).await
+    }
+
+    /// One round by a process of its own: everything but the state directory is new.
+    pub async fn round(&self, mandate: Mandate, approvals: &[String]) -> Round {
+        let client = client(self.simulator.clone());
+        let store = SqliteStore::open(self.state.path()).unwrap();
+        let ports = Ports {
+            door_os: &client,
+            ledgers: &store,
+            declarations: &Directory::new(self.yaml.path()),
+            clock: &SimulatorClock(self.simulator.clone()),
+            ownership: &Exclusive,
+        };
+        let before = self.simulator.calls();
+        let report = round(&ports, mandate, approvals).await.unwrap();
+        let calls = self
+            .simulator
+            .calls()
+            .into_iter()
+            .map(|(call, count)| {
+                let earlier = before.get(&call).copied().unwrap_or(0);
+                (call, count - earlier)
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        Round { report, calls }
+    }
+
+    pub fn advance(&self, minutes: u64) {
+        self.simulator.advance(Duration::from_secs(minutes * 60));
+    }
+
+    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        match self.simulator.handle(request) {
+            Outcome::Respond { response, .. } => {
+                assert!(
+                    response.status().is_success(),
+                    "{method} {path}: {} {:?}",
+                    response.status(),
+                    response.body()
+                );
+                serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+            }
+            Outcome::Lost { .. } => panic!("{method} {path} was lost"),
+        }
+    }
+
+    fn door(&self, door: &str) -> String {
+        self.simulator
+            .door_uuid("Harbor Point", door)
+            .unwrap()
+            .to_string()
+    }
+
+    pub fn sync(&self, door: &str, kind: &str, phase: &str) {
+        let path = format!("/app/v1/doors/{}/sync", self.door(door));
+        self.call("POST", &path, &json!({"kind": kind, "phase": phase}));
+    }
+
+    pub fn opens(&self, door: &str, partner: &str) -> bool {
+        let partner = self.simulator.partner_uuid(partner).unwrap();
+        let path = format!("/locks/{}/try", self.door(door));
+        let answer = self.call("POST", &path, &json!({"partnerUuid": partner}));
+        answer["opens"].as_bool().unwrap()
+    }
+
+    pub fn edit_door(&self, door: &str, change: &Value) {
+        self.call("PATCH", &format!("/sim/v1/doors/{}", self.door(door)), change);
+    }
+
+    pub fn edit_key(&self, key: &str, change: &Value) {
+        let uuid = self.simulator.key_uuid("Harbor Point", key).unwrap();
+        self.call("PATCH", &format!("/sim/v1/keys/{uuid}"), change);
+    }
+
+    pub fn sim(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.call(method, &format!("/sim/v1/{path}"), body)
+    }
+
+    pub fn holder(&self, door: &str) -> Option<String> {
+        let state = self.call("GET", "/sim/v1/state", &Value::Null);
+        let partners = state["partners"].as_array().unwrap();
+        let uuid = self.door(door);
+        let row = state["buildings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|building| building["doors"].as_array().unwrap())
+            .find(|row| row["uuid"] == uuid.as_str())
+            .unwrap();
+        let partner = row["partnerUuid"].as_str()?;
+        partners
+            .iter()
+            .find(|known| known["uuid"] == partner)
+            .and_then(|known| known["name"].as_str())
+            .map(str::to_owned)
+    }
+}
+
+fn client(simulator: Simulator) -> Client<impl Transport> {
+    let ours = simulator.clone();
+    let transport = FnTransport(move |request: Request<Bytes>| {
+        let simulator = simulator.clone();
+        async move {
+            match simulator.handle(request) {
+                Outcome::Respond { delay, response } => {
+                    tokio::time::sleep(delay).await;
+                    Ok::<Response<Bytes>, TransportError>(response)
+                }
+                Outcome::Lost { .. } => Err(TransportError::timeout("no answer")),
+            }
+        }
+    });
+    let credentials = Credentials {
+        client_id: String::from("demo"),
+        secret: Secret::new("demo"),
+    };
+    Client::new(
+        Endpoint::in_process().unwrap(),
+        transport,
+        credentials,
+        Config {
+            wall_clock: std::sync::Arc::new(move || ours.now()),
+            ..Config::default()
+        },
+    )
+}
+
+pub struct Round {
+    pub report: RoundReport,
+    pub calls: std::collections::BTreeMap<String, u64>,
+}
+
+impl Round {
+    /// The pass over Harbor Point.
+    pub fn pass(&self) -> &PassReport {
+        let (_, report) = self
+            .report
+            .passes
+            .iter()
+            .find(|(target, _)| target.building.name == "Harbor Point")
+            .unwrap();
+        report.as_ref().unwrap()
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.pass().plan
+    }
+
+    /// Steps of the first plan, in words.
+    pub fn steps(&self) -> Vec<String> {
+        words(&self.plan().steps)
+    }
+
+    /// Steps that are left.
+    pub fn left(&self) -> Vec<String> {
+        words(&self.pass().after.steps)
+    }
+
+    pub fn refusals(&self) -> Vec<String> {
+        self.pass()
+            .after
+            .refusals
+            .iter()
+            .map(|refusal| refusal.reason.to_string())
+            .collect()
+    }
+
+    pub fn writes(&self) -> u64 {
+        self.calls
+            .iter()
+            .filter(|(call, _)| !call.starts_with("GET") && !call.contains("oauth"))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// What is waited for, in words.
+    pub fn waiting(&self) -> Vec<String> {
+        self.pass()
+            .after
+            .waiting
+            .iter()
+            .map(|waiting| {
+                format!(
+                    "{:?} {} {} {}",
+                    waiting.kind,
+                    waiting.door.as_ref().map_or("-", |door| &door.name),
+                    waiting.partner,
+                    waiting.reason
+                )
+            })
+            .collect()
+    }
+
+    /// A condition of an object, as `Status/Reason`.
+    pub fn condition(&self, object: &str, kind: &str) -> String {
+        let status = self
+            .pass()
+            .statuses
+            .iter()
+            .find(|status| status.owner.to_string() == object)
+            .unwrap_or_else(|| panic!("no status of {object}"));
+        status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == kind)
+            .map_or_else(
+                || String::from("-"),
+                |condition| format!("{}/{}", condition.status, condition.reason),
+            )
+    }
+}
+
+fn words(steps: &[Step]) -> Vec<String> {
+    let mut words: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            let what = step
+                .door
+                .as_ref()
+                .map(|door| door.name.clone())
+                .or_else(|| step.key.as_ref().map(|key| key.name.clone()))
+                .unwrap();
+            let held = step
+                .held
+                .map_or_else(String::new, |reason| format!(" held {reason}"));
+            format!("{} {what} {}{held}", step.action.as_str(), step.partner)
+        })
+        .collect();
+    words.sort();
+    words
+}
+
+pub fn assignment(name: &str, partner: &str, doors: &str) -> String {
+    format!(
+        "apiVersion: opendoor.dev/v1alpha1
+kind: DoorAssignment
+metadata: {{ name: {name} }}
+spec:
+  propertyRef: {{ name: harbor-point }}
+  partner: {partner}
+  doors: [{doors}]
+"
+    )
+}
+
+pub fn key(name: &str, partner: &str, doors: &[&str]) -> String {
+    let doors: String = doors
+        .iter()
+        .map(|door| format!("    - name: {door}\n"))
+        .collect();
+    format!(
+        "apiVersion: opendoor.dev/v1alpha1
+kind: PartnerKey
+metadata: {{ name: {name} }}
+spec:
+  propertyRef: {{ name: harbor-point }}
+  partner: {partner}
+  doors:
+{doors}"
+    )
+}
+
+pub fn file_names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

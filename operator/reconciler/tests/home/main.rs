@@ -1,0 +1,15 @@
+//! The home without Kubernetes: a directory of YAML and SQLite against the simulator, through the
+//! real client.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod fixture;
+mod removals;
+mod rounds;

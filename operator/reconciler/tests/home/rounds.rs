@@ -1,0 +1,167 @@
+//! Rounds: assign, adopt, rename, refuse.
+
+use crate::fixture::{Home, assignment, key};
+use serde_json::json;
+
+#[tokio::test(start_paused = true)]
+async fn a_partner_is_assigned_and_a_second_run_changes_nothing() {
+    let home = Home::new();
+    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"));
+    let first = home.run().await;
+    assert_eq!(
+        first.steps(),
+        ["AssignDoor Front Entrance Parcel Runner", "AssignDoor Mail Room Parcel Runner"]
+    );
+    assert_eq!(first.left(), Vec::<String>::new());
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+    let database = std::fs::read(home.state.path().join("state.db")).unwrap();
+    let second = home.run().await;
+    assert_eq!(second.steps(), Vec::<String>::new());
+    assert_eq!(second.writes(), 0);
+    let reads: u64 = second.calls.values().sum();
+    assert_eq!(reads, 5, "{:?}", second.calls);
+    assert_eq!(
+        std::fs::read(home.state.path().join("state.db")).unwrap(),
+        database,
+        "an idle run writes nothing"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_already_as_declared_is_adopted_without_a_write() {
+    let home = Home::new();
+    home.edit_door("Mail Room", &json!({"partner": "Parcel Runner"}));
+    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    let first = home.run().await;
+    assert_eq!((first.steps(), first.writes()), (vec![], 0));
+    home.remove("a.yaml");
+    let second = home.run().await;
+    assert_eq!(second.steps(), ["RemoveDoor Mail Room Parcel Runner"]);
+    assert_eq!(home.holder("Mail Room"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn renames_and_moves_write_nothing() {
+    let home = Home::new();
+    home.write("a.yaml", &assignment("one", "Parcel Runner", "Front Entrance, Mail Room"));
+    home.write("b.yaml", &assignment("two", "Parcel Runner", "Package Room"));
+    home.write("k.yaml", &format!("{}  keyName: Tours\n", key("tours", "TourPass", &["Unit 101"])));
+    home.run().await;
+    home.remove("a.yaml");
+    home.remove("k.yaml");
+    home.write("c.yaml", &assignment("renamed", "Parcel Runner", "Front Entrance"));
+    home.write("b.yaml", &assignment("two", "Parcel Runner", "Package Room, Mail Room"));
+    home.write("l.yaml", &format!("{}  keyName: Tours\n", key("viewings", "TourPass", &["Unit 101"])));
+    let after = home.run().await;
+    assert_eq!((after.steps(), after.writes()), (vec![], 0));
+    assert_eq!(after.refusals(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_made_edited_and_deleted() {
+    let home = Home::new();
+    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101", "Front Entrance"]));
+    let made = home.run().await;
+    assert_eq!(made.steps(), ["CreateKey tours TourPass"]);
+    assert_eq!(made.left(), Vec::<String>::new());
+    assert!(home.opens("Front Entrance", "TourPass"));
+    home.write("k.yaml", &format!("{}  keyName: Viewings\n", key("tours", "TourPass", &["Unit 101", "Unit 102"])));
+    let edited = home.run().await;
+    assert_eq!(edited.steps(), ["UpdateKey tours TourPass"]);
+    assert_eq!(edited.left(), Vec::<String>::new());
+    home.remove("k.yaml");
+    let deleted = home.run().await;
+    assert_eq!(deleted.steps(), ["DeleteKey Viewings TourPass"]);
+    assert_eq!(deleted.left(), Vec::<String>::new());
+    assert!(home.simulator.key_uuid("Harbor Point", "Viewings").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keys_partner_never_changes_and_the_rest_goes_on() {
+    let home = Home::new();
+    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
+    home.run().await;
+    home.write("k.yaml", &key("tours", "Parcel Runner", &["Unit 101"]));
+    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    let after = home.run().await;
+    assert_eq!(after.refusals(), ["PartnerImmutable"]);
+    let refusal = &after.pass().after.refusals[0];
+    assert_eq!(
+        (refusal.cause.file.as_deref(), refusal.cause.line, refusal.cause.column),
+        (Some("k.yaml"), Some(6), Some(12))
+    );
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+    assert_eq!(after.condition("PartnerKey/tours", "Stalled"), "True/PartnerImmutable");
+    assert_eq!(after.condition("DoorAssignment/parcel", "Ready"), "True/InSync");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partner_not_authorised_waits_and_follows_by_itself() {
+    let home = Home::new();
+    home.write(
+        "property.yaml",
+        "
+apiVersion: opendoor.dev/v1alpha1
+kind: Property
+metadata: { name: harbor-point }
+spec:
+  building: Harbor Point
+  partners: [{ name: CleanCo }]
+",
+    );
+    home.write("a.yaml", &assignment("clean", "CleanCo", "Mail Room"));
+    let waits = home.run().await;
+    assert_eq!(
+        waits.waiting(),
+        [
+            "Email - CleanCo AwaitingAuthorization",
+            "Authorization Mail Room CleanCo AwaitingAuthorization"
+        ]
+    );
+    assert_eq!(waits.refusals(), Vec::<String>::new());
+    home.sim(
+        "POST",
+        "partners",
+        &json!({"building": "Harbor Point", "partner": "CleanCo", "state": "Authorized"}),
+    );
+    home.run().await;
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("CleanCo"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hand_edit_is_restored_and_a_foreign_grant_is_only_reported() {
+    let home = Home::new();
+    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.run().await;
+    home.edit_door("Mail Room", &json!({"partner": null}));
+    home.edit_door("Package Room", &json!({"partner": "TourPass"}));
+    let after = home.run().await;
+    assert_eq!(after.steps(), ["AssignDoor Mail Room Parcel Runner"]);
+    assert_eq!(after.plan().drifted.len(), 1);
+    assert_eq!(after.pass().after.unmanaged.len(), 1);
+    assert_eq!(home.holder("Package Room").as_deref(), Some("TourPass"));
+    home.edit_door("Mail Room", &json!({"partner": "TourPass"}));
+    let held = home.run().await;
+    assert_eq!(held.left(), ["ChangeDoor Mail Room Parcel Runner held DoorHeldByOther"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_key_is_converted_only_when_acknowledged() {
+    let home = Home::new();
+    let declared = format!(
+        "{}  keyName: Staff\n",
+        key("staff", "TourPass", &["Front Entrance", "Mail Room"])
+    );
+    home.write("k.yaml", &declared);
+    let refused = home.run().await;
+    assert_eq!(refused.refusals(), ["AcknowledgementRequired"]);
+    home.write(
+        "k.yaml",
+        &format!("{declared}  adopt: {{ acknowledge: ConvertsToPartnerKeyForGood }}\n"),
+    );
+    let converted = home.run().await;
+    assert_eq!(converted.steps(), ["ConvertKey Staff TourPass"]);
+    assert!(converted.plan().steps[0].irreversible);
+    assert_eq!(converted.left(), Vec::<String>::new());
+    assert_eq!(home.run().await.writes(), 0);
+}
