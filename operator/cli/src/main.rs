@@ -1,2 +1,123 @@
-//! The `opendoor` binary.
-fn main() {}
+//! The `opendoor` binary: arguments and printing. Every decision is made in the crates below it.
+
+mod args;
+mod commands;
+mod connect;
+mod exit;
+mod output;
+mod render;
+mod session;
+mod who;
+
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::{Cli, Command, Options, Sync};
+use commands::{acting, completions, crds, explain, looking, simulate, table, validate};
+use connect::Wish;
+use exit::Verdict;
+use output::Output;
+use session::SessionError;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return ExitCode::from(code),
+    };
+    let Cli { command, options } = cli;
+    log_to_stderr(options.verbose);
+    let output = Output::new(options.output);
+    ExitCode::from(perform(command, &options, &output))
+}
+
+fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
+    let wish = |path: &Path| Wish {
+        path: path.to_owned(),
+        state: options.state_of(path),
+        url: options.door_os.clone(),
+        client_id: options.client_id.clone(),
+        client_secret_file: options.client_secret_file.clone(),
+        simulate: options.simulate,
+    };
+    match command {
+        Command::Run { place, once } => {
+            let wish = wish(&place.path);
+            if once {
+                drive(output, acting::once(&wish, &[], output))
+            } else {
+                drive(output, acting::run(&wish, output))
+            }
+        }
+        Command::Apply { place, approve } => {
+            drive(output, acting::once(&wish(&place.path), &approve, output))
+        }
+        Command::Plan {
+            place,
+            observed: Some(file),
+            base,
+        } => table::plan(&place.path, &file, base.as_deref(), output),
+        Command::Plan {
+            place,
+            observed: None,
+            ..
+        } => drive(output, looking::plan(&wish(&place.path), output)),
+        Command::Drift { place } => drive(output, looking::drift(&wish(&place.path), output)),
+        Command::Status { place } => drive(output, looking::status(&wish(&place.path), output)),
+        Command::Who { what, place } => {
+            drive(output, looking::who(&wish(&place.path), &what, output))
+        }
+        Command::Sync(Sync::List { place }) => {
+            drive(output, looking::sync_list(&wish(&place.path), output))
+        }
+        Command::Sync(Sync::Attest { doors, path }) => {
+            drive(output, acting::attest_doors(&wish(&path), &doors, output))
+        }
+        Command::Email { place } => drive(output, looking::email(&wish(&place.path), output)),
+        Command::Import { place, building } => drive(
+            output,
+            looking::import(&wish(&place.path), building.as_deref(), output),
+        ),
+        Command::Validate { paths, base } => validate::validate(&paths, base.as_deref(), output),
+        Command::Explain { reason } => explain::explain(reason.as_deref(), output),
+        Command::Simulate {
+            listen,
+            world,
+            seed,
+        } => simulate::simulate(listen, world.as_deref(), seed, output),
+        Command::Crds { out } => crds::crds(out.as_deref(), output),
+        Command::Completions { shell } => completions::completions(shell, output),
+    }
+}
+
+/// Runs a command that talks to DOOR OS, on one thread.
+fn drive(
+    output: &Output,
+    command: impl Future<Output = Result<Verdict, SessionError>>,
+) -> Verdict {
+    match connect::on_one_thread(command) {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(error)) => {
+            output.note(&format!("error: {error}"));
+            Verdict::Error
+        }
+        Err(error) => {
+            output.note(&format!("error: the program cannot start its event loop: {error}"));
+            Verdict::Error
+        }
+    }
+}
+
+fn log_to_stderr(verbose: bool) {
+    let filter = if verbose {
+        EnvFilter::new("info")
+    } else {
+        EnvFilter::new("warn")
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}

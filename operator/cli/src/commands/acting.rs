@@ -3,20 +3,25 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::attest::{Attested, attest};
 use opendoor_reconciler::directory::Watcher;
+use opendoor_reconciler::pass::StepResult;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
 
 use crate::connect::Wish;
-use crate::exit::{self, Verdict};
-use crate::output::{Form, Output};
-use crate::render;
+use crate::exit::Verdict;
+use crate::args::Output as Form;
+use crate::output::Output;
 use crate::session::{Session, SessionError};
 
 /// How often a round follows at once on one that left work of its own: a key name that became free,
 /// an answer that was lost.
 const MOST_ROUNDS: usize = 4;
+
+/// How long a round may go on after Ctrl-C. What it leaves is in the ledger.
+const LAST_ROUND: Duration = Duration::from_secs(20);
 
 /// `run --once` and `apply`: one round, and what follows from it at once.
 ///
@@ -30,7 +35,7 @@ pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<
     let unfitting = unfitting(&report, approvals);
     output.round(&report, true);
     for _ in 1..MOST_ROUNDS {
-        if !render::more_to_do(&report) {
+        if !more_to_do(&report) {
             break;
         }
         report = session.round(&[]).await?;
@@ -38,7 +43,7 @@ pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<
             output.round(&report, true);
         }
     }
-    let verdict = exit::of_round(&report, true);
+    let verdict = Verdict::of_round(&report, true);
     if unfitting.is_empty() {
         return Ok(verdict);
     }
@@ -47,7 +52,31 @@ pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<
             "error: {id} fits nothing that is held now. Look at `opendoor plan` for the present hold id."
         ));
     }
-    Ok(exit::worst([verdict, Verdict::Error]))
+    Ok(verdict.and(Verdict::Error))
+}
+
+/// Whether a round at once would do more: it did something, and what is left is ours to do.
+fn more_to_do(report: &RoundReport) -> bool {
+    report
+        .passes
+        .iter()
+        .filter_map(|(_, pass)| pass.as_ref().ok())
+        .any(|pass| {
+            let tried = !pass.results.is_empty();
+            let untried = pass
+                .after
+                .performable()
+                .any(|step| match pass.results.get(&step.fingerprint) {
+                    None | Some(StepResult::Unknown) => true,
+                    Some(_) => false,
+                });
+            let freed = pass
+                .after
+                .refusals
+                .iter()
+                .any(|refusal| refusal.reason == Reason::WaitingForKeyName);
+            tried && (untried || freed)
+        })
 }
 
 /// Approvals that no property took.
@@ -81,27 +110,37 @@ pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> 
     let mut last = String::new();
     let mut failures: u32 = 0;
     loop {
-        let wait = tokio::select! {
-            biased;
-            _ = tokio::signal::ctrl_c() => return Ok(ended(output)),
-            result = session.round(&[]) => match result {
-                Ok(report) => {
-                    failures = 0;
-                    let said = output.said(&report, true);
-                    // A round that found nothing new says nothing.
-                    if said != last {
-                        output.print(&said);
-                        last = said;
-                    }
-                    until_next(&report, session.connection.now())
+        let mut round = std::pin::pin!(session.round(&[]));
+        let (result, stop) = tokio::select! {
+            result = &mut round => (result, false),
+            _ = tokio::signal::ctrl_c() => {
+                output.note("Ending: the round under way is finished first.");
+                match tokio::time::timeout(LAST_ROUND, round).await {
+                    Ok(result) => (result, true),
+                    Err(_) => return Ok(ended(output)),
                 }
-                Err(error) => {
-                    failures += 1;
-                    output.note(&format!("error: {error}"));
-                    Duration::from_secs(5 << failures.min(6))
-                }
-            },
+            }
         };
+        let wait = match result {
+            Ok(report) => {
+                failures = 0;
+                let said = output.said(&report, true);
+                // A round that found nothing new says nothing.
+                if said != last {
+                    output.print(&said);
+                    last = said;
+                }
+                until_next(&report, session.connection.now())
+            }
+            Err(error) => {
+                failures += 1;
+                output.note(&format!("error: {error}"));
+                Duration::from_secs(5 << failures.min(6))
+            }
+        };
+        if stop {
+            return Ok(ended(output));
+        }
         let changed = async {
             match &mut watcher {
                 Some(watcher) => watcher.changed().await,
@@ -117,7 +156,7 @@ pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> 
 }
 
 fn ended(output: &Output) -> Verdict {
-    output.note("Ended. Nothing is under way; what was begun is in the ledger.");
+    output.note("Ended. What was done, and what is owed at locks, is kept.");
     Verdict::Done
 }
 

@@ -1,6 +1,5 @@
 //! A directory of YAML, a state directory and a simulated DOOR OS, with the real client between.
 
-use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use opendoor_door_os::{
 };
 use opendoor_planner::plan::{Plan, Step};
 use opendoor_reconciler::directory::{Directory, SqliteStore};
-use opendoor_reconciler::pass::{Mandate, PassReport, Ports};
+use opendoor_reconciler::pass::{Mandate, PassError, PassReport, Ports};
 use opendoor_reconciler::ports::{Clock, Exclusive};
 use opendoor_reconciler::round::{RoundReport, round};
 use opendoor_simulator::{Outcome, Simulator, WorldFile};
@@ -66,9 +65,49 @@ pub struct Home {
 
 impl Home {
     pub fn new() -> Self {
+        Self::with_world(WORLD)
+    }
+
+    /// Harbor Point with doors `D01` to `D40`, all connected.
+    pub fn with_forty_doors() -> Self {
+        let doors: String = (1..=40)
+            .map(|number| format!("      - {{ name: D{number:02} }}\n"))
+            .collect();
+        Self::with_world(&format!(
+            "
+partners:
+  - {{ name: Parcel Runner, authorizedAt: [Harbor Point] }}
+  - {{ name: TourPass, authorizedAt: [Harbor Point] }}
+buildings:
+  - name: Harbor Point
+    doors:
+{doors}"
+        ))
+    }
+
+    /// Harbor Point with three pages of doors, `Mail Room` and `Package Room` among them.
+    pub fn with_three_pages() -> Self {
+        let doors: String = (1..=1_200)
+            .map(|number| format!("      - {{ name: D{number} }}\n"))
+            .collect();
+        Self::with_world(&format!(
+            "
+partners:
+  - {{ name: Parcel Runner, authorizedAt: [Harbor Point] }}
+  - {{ name: TourPass, authorizedAt: [Harbor Point] }}
+buildings:
+  - name: Harbor Point
+    doors:
+      - {{ name: Mail Room }}
+      - {{ name: Package Room }}
+{doors}"
+        ))
+    }
+
+    pub fn with_world(world: &str) -> Self {
         let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
         let clock = opendoor_simulator::Clock::manual(start);
-        let world = WorldFile::parse(WORLD).unwrap();
+        let world = WorldFile::parse(world).unwrap();
         let home = Self {
             yaml: TempDir::new().unwrap(),
             state: TempDir::new().unwrap(),
@@ -102,6 +141,15 @@ impl Home {
 
     /// One round by a process of its own: everything but the state directory is new.
     pub async fn round(&self, mandate: Mandate, approvals: &[String]) -> Round {
+        self.attempt(mandate, approvals).await.unwrap()
+    }
+
+    /// A round that may fail as a whole.
+    pub async fn try_round(&self) -> Result<Round, PassError> {
+        self.attempt(Mandate::Perform, &[]).await
+    }
+
+    async fn attempt(&self, mandate: Mandate, approvals: &[String]) -> Result<Round, PassError> {
         let client = client(self.simulator.clone());
         let store = SqliteStore::open(self.state.path()).unwrap();
         let ports = Ports {
@@ -112,7 +160,7 @@ impl Home {
             ownership: &Exclusive,
         };
         let before = self.simulator.calls();
-        let report = round(&ports, mandate, approvals).await.unwrap();
+        let report = round(&ports, mandate, approvals).await?;
         let calls = self
             .simulator
             .calls()
@@ -123,7 +171,7 @@ impl Home {
             })
             .filter(|(_, count)| *count > 0)
             .collect();
-        Round { report, calls }
+        Ok(Round { report, calls })
     }
 
     pub fn advance(&self, minutes: u64) {
@@ -350,6 +398,12 @@ spec:
     )
 }
 
+/// `D01` to `D40` as a list, from one number to another.
+pub fn doors(from: u32, to: u32) -> String {
+    let names: Vec<String> = (from..=to).map(|number| format!("D{number:02}")).collect();
+    names.join(", ")
+}
+
 pub fn key(name: &str, partner: &str, doors: &[&str]) -> String {
     let doors: String = doors
         .iter()
@@ -365,13 +419,4 @@ spec:
   doors:
 {doors}"
     )
-}
-
-pub fn file_names(path: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
 }

@@ -10,6 +10,9 @@
     reason = "tests"
 )]
 
+mod faults;
 mod fixture;
+mod holds;
+mod import;
 mod removals;
 mod rounds;

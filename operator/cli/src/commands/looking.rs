@@ -1,0 +1,205 @@
+//! Commands that only look: `plan`, `drift`, `status`, `who`, `sync list`, `email`. They write nothing
+//! and run beside one that acts.
+
+use opendoor_reconciler::ports::Clock as _;
+
+use crate::args::Output as Form;
+use crate::connect::Wish;
+use crate::exit::Verdict;
+use crate::output::Output;
+use crate::render;
+use crate::session::{Session, SessionError};
+
+/// `plan`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn plan(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    output.round(&report, false);
+    Ok(Verdict::of_round(&report, false))
+}
+
+/// `drift`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn drift(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    match output.form() {
+        Form::Json => output.json(&render::json::drift(&report)),
+        Form::Markdown => output.print(&render::markdown::drift(&report)),
+        _ => output.print(&render::text::drift(&report)),
+    }
+    Ok(Verdict::of_drift_round(&report))
+}
+
+/// `status`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn status(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    let mut properties = Vec::new();
+    for (target, pass) in &report.passes {
+        if let Ok(pass) = pass {
+            properties.push((pass, session.since(&target.property)?));
+        }
+    }
+    match output.form() {
+        Form::Json => output.json(&render::json::status(&properties)),
+        _ => output.print(&render::status::conditions(&properties)),
+    }
+    tell_failures(&report, output);
+    Ok(Verdict::worst(report.passes.iter().map(|(_, pass)| {
+        match pass {
+            Ok(_) => Verdict::Done,
+            Err(error) => crate::exit::of_error(error),
+        }
+    })))
+}
+
+/// `who`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn who(wish: &Wish, what: &str, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    let now = session.connection.now();
+    let answer = crate::who::find(&report, what, now);
+    tell_failures(&report, output);
+    let Some(answer) = answer else {
+        output.note(&format!(
+            "error: no door and no partner \"{what}\" is known here. Write the name as DOOR OS shows it, or the uuid."
+        ));
+        return Ok(Verdict::Error);
+    };
+    match output.form() {
+        Form::Json => output.json(&render::json::who(&answer)),
+        _ => output.print(&render::status::who(&answer)),
+    }
+    Ok(Verdict::Done)
+}
+
+/// `sync list`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn sync_list(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    match output.form() {
+        Form::Json => output.json(&render::json::syncs(&report)),
+        Form::Html => output.print(&render::html::sheets(&report)),
+        _ => output.print(&render::status::syncs(&report)),
+    }
+    tell_failures(&report, output);
+    Ok(Verdict::worst(report.passes.iter().map(|(_, pass)| {
+        match pass {
+            Ok(pass) if pass.after.complete => Verdict::Done,
+            Ok(_) => Verdict::CannotTell,
+            Err(error) => crate::exit::of_error(error),
+        }
+    })))
+}
+
+/// `email`.
+///
+/// # Errors
+/// DOOR OS or the state cannot be read.
+pub async fn email(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+    let session = Session::to_look(wish).await?;
+    let report = session.look().await?;
+    output.banner(&session.connection);
+    match output.form() {
+        Form::Json => output.json(&render::email::as_json(&report)),
+        _ => output.print(&render::email::round(&report)),
+    }
+    tell_failures(&report, output);
+    Ok(Verdict::Done)
+}
+
+/// `import`: the buildings, or one building's live state as YAML.
+///
+/// # Errors
+/// DOOR OS cannot be read.
+pub async fn import(
+    wish: &Wish,
+    building: Option<&str>,
+    output: &Output,
+) -> Result<Verdict, SessionError> {
+    use opendoor_door_os::DoorOs as _;
+    let session = Session::to_look(wish).await?;
+    let buildings = session.buildings().await?;
+    if session.connection.simulated() {
+        output.note("SIMULATED DOOR OS - no real door is touched");
+    }
+    let Some(wanted) = building else {
+        match output.form() {
+            Form::Json => output.json(&render::json::buildings(&buildings)),
+            _ => output.print(&render::status::buildings(&buildings)),
+        }
+        return Ok(Verdict::Done);
+    };
+    let found: Vec<_> = buildings
+        .iter()
+        .filter(|building| building.name == wanted || building.uuid.to_string() == wanted)
+        .collect();
+    let building = match found.as_slice() {
+        [one] => *one,
+        [] => {
+            output.note(&format!(
+                "error: no building \"{wanted}\" may be managed with these credentials. `opendoor import` lists those that may."
+            ));
+            return Ok(Verdict::Error);
+        }
+        _ => {
+            output.note(&format!(
+                "error: several buildings are named \"{wanted}\". Write the uuid; `opendoor import` lists them."
+            ));
+            return Ok(Verdict::Error);
+        }
+    };
+    let observed = session.connection.client.observe(building).await?;
+    if let Some(why) = &observed.incomplete {
+        output.note(&format!(
+            "error: the list from DOOR OS was not provably complete: {why}. Nothing was written; try again."
+        ));
+        return Ok(Verdict::CannotTell);
+    }
+    match opendoor_reconciler::import::import(&observed) {
+        Ok(imported) => {
+            for note in &imported.notes {
+                output.note(&format!("note: {note}"));
+            }
+            output.print(&imported.yaml);
+            Ok(Verdict::Done)
+        }
+        Err(error) => {
+            output.note(&format!("error: {error}"));
+            Ok(Verdict::Error)
+        }
+    }
+}
+
+/// Says which properties could not be looked at.
+fn tell_failures(report: &opendoor_reconciler::round::RoundReport, output: &Output) {
+    for (target, pass) in &report.passes {
+        if let Err(error) = pass {
+            output.note(&format!("error: {}: {error}", target.property));
+        }
+    }
+    for other in &report.not_passed {
+        output.note(&format!("{}: {}", other.property, other.problem.message));
+    }
+}
+

@@ -1,0 +1,10 @@
+//! One function per command.
+
+pub mod acting;
+pub mod completions;
+pub mod crds;
+pub mod explain;
+pub mod looking;
+pub mod simulate;
+pub mod table;
+pub mod validate;

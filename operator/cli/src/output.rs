@@ -1,0 +1,105 @@
+//! Where words go: one document to standard output, everything else to standard error.
+
+use std::cell::Cell;
+use std::io::Write as _;
+
+use opendoor_planner::plan::Plan;
+use opendoor_reconciler::round::RoundReport;
+
+use crate::args::Output as Form;
+use crate::connect::Connection;
+use crate::render;
+
+/// Said every time a simulated world is used.
+const BANNER: &str = "SIMULATED DOOR OS - no real door is touched";
+
+/// How a command speaks.
+pub struct Output {
+    form: Form,
+    banner_said: Cell<bool>,
+}
+
+impl Output {
+    /// A way to speak in this form.
+    #[must_use]
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            banner_said: Cell::new(false),
+        }
+    }
+
+    /// The form.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Says once that the world is simulated, if it is.
+    pub fn banner(&self, connection: &Connection) {
+        if !connection.simulated() || self.banner_said.replace(true) {
+            return;
+        }
+        if self.form == Form::Text {
+            self.print(&format!("{BANNER}\n\n"));
+        } else {
+            self.note(BANNER);
+        }
+    }
+
+    /// Prints a document, or a part of one, to standard output.
+    pub fn print(&self, text: &str) {
+        let mut out = anstream::stdout().lock();
+        // A reader that went away has read enough.
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+    }
+
+    /// Prints a line to standard output.
+    pub fn print_line(&self, text: &str) {
+        self.print(&format!("{text}\n"));
+    }
+
+    /// Says something beside the document, on standard error.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{text}");
+    }
+
+    /// What is said of a round.
+    #[must_use]
+    pub fn said(&self, report: &RoundReport, performed: bool) -> String {
+        match self.form {
+            Form::Json => pretty(&render::json::round(report, performed)),
+            Form::Markdown => render::markdown::round(report, performed),
+            Form::Clicks => render::clicks::round(report),
+            Form::Text | Form::Html => render::text::round(report, performed),
+        }
+    }
+
+    /// Prints a round.
+    pub fn round(&self, report: &RoundReport, performed: bool) {
+        self.print(&self.said(report, performed));
+    }
+
+    /// Prints plans made against a table of doors.
+    pub fn table_plans(&self, plans: &[Plan]) {
+        let text = match self.form {
+            Form::Json => pretty(&render::json::table_plans(plans)),
+            Form::Markdown => render::markdown::plans(plans),
+            Form::Clicks => render::clicks::plans(plans),
+            Form::Text | Form::Html => render::text::plans(plans),
+        };
+        self.print(&text);
+    }
+
+    /// Prints a JSON document.
+    pub fn json(&self, value: &serde_json::Value) {
+        self.print(&pretty(value));
+    }
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,18 @@
+//! From what was found to what is printed. Pure: nothing here reads, asks or writes.
+
+pub mod clicks;
+pub mod email;
+pub mod html;
+pub mod json;
+pub mod markdown;
+mod settings;
+pub mod status;
+pub mod style;
+pub mod tables;
+pub mod text;
+pub mod view;
+mod waiting;
+pub mod words;
+
+#[cfg(test)]
+pub mod samples;
