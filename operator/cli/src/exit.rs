@@ -148,3 +148,145 @@ pub fn of_error(error: &PassError) -> Verdict {
         PassError::Store(_) => Verdict::Error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::{
+        busy, day, empty, failed, looked, not_passed, nothing, pass, round, store_failed, troubled,
+        waiting,
+    };
+    use opendoor_planner::plan::Refusal;
+
+    fn refused(reason: Reason) -> Plan {
+        let mut plan = day();
+        plan.steps.clear();
+        plan.refusals = vec![Refusal {
+            reason,
+            ..plan.refusals.remove(0)
+        }];
+        plan
+    }
+
+    #[test]
+    fn the_worst_wins_in_the_order_1_4_3_2_0() {
+        let all = [
+            Verdict::Done,
+            Verdict::Changes,
+            Verdict::Refused,
+            Verdict::CannotTell,
+            Verdict::Error,
+        ];
+        let mut codes = Vec::new();
+        for many in 0..=all.len() {
+            codes.push(Verdict::worst(all.into_iter().take(many)).code());
+        }
+        assert_eq!(codes, [0, 0, 2, 3, 4, 1]);
+    }
+
+    #[test]
+    fn a_plan_has_a_code() {
+        let only_steps = Plan {
+            refusals: Vec::new(),
+            ..day()
+        };
+        let only_people = Plan {
+            waiting: waiting(),
+            ..empty()
+        };
+        let by_hand = Plan {
+            unmanaged: busy().unmanaged,
+            ..empty()
+        };
+        let suspended = Plan {
+            not_performed: Some(Reason::Suspended),
+            ..only_steps.clone()
+        };
+        let incomplete = Plan {
+            complete: false,
+            ..day()
+        };
+        for (plan, code, of_drift, what) in [
+            (empty(), 0, 0, "nothing"),
+            (only_people, 0, 0, "only people"),
+            (by_hand, 0, 2, "added by hand"),
+            (only_steps, 2, 2, "changes"),
+            (suspended, 2, 2, "changes that are not performed"),
+            (refused(Reason::WaitingForKeyName), 2, 2, "waiting for a key's name"),
+            (refused(Reason::PartnerImmutable), 3, 3, "refused"),
+            (refused(Reason::DeclarationIncomplete), 3, 3, "held by a refusal"),
+            (busy(), 3, 3, "held steps"),
+            (refused(Reason::OutcomeUnknown), 4, 4, "an answer unknown"),
+            (incomplete, 4, 4, "incomplete, with refusals"),
+        ] {
+            assert_eq!(Verdict::of_plan(&plan).code(), code, "{what}");
+            assert_eq!(Verdict::of_drift(&plan).code(), of_drift, "drift, {what}");
+            let report = looked(plan);
+            assert_eq!(Verdict::of_round(&report, false).code(), code, "round, {what}");
+            assert_eq!(Verdict::of_drift_round(&report).code(), of_drift, "drift round, {what}");
+        }
+    }
+
+    #[test]
+    fn what_was_performed_counts_by_what_is_left_and_what_became_of_it() {
+        let results = |result: StepResult| [("f-1", StepResult::Applied), ("f-2", result)];
+        for (result, code) in [
+            (StepResult::Applied, 0),
+            (StepResult::NotSent(String::from("no token")), 2),
+            (StepResult::Refused(String::from("PARTNER_IMMUTABLE")), 3),
+            (StepResult::Unknown, 4),
+        ] {
+            let report = round(pass(day(), empty(), &results(result)));
+            assert_eq!(Verdict::of_round(&report, true).code(), code);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_no_plan_counts_too() {
+        assert_eq!(Verdict::of_round(&nothing(), false).code(), 0);
+        let unreadable = RoundReport {
+            not_passed: Vec::new(),
+            strays: Vec::new(),
+            passes: Vec::new(),
+            ..troubled()
+        };
+        let strays = RoundReport {
+            unreadable: Vec::new(),
+            not_passed: Vec::new(),
+            passes: Vec::new(),
+            ..troubled()
+        };
+        let not_passed = |reason| RoundReport {
+            not_passed: vec![not_passed(reason)],
+            ..nothing()
+        };
+        for (report, code) in [
+            (unreadable, 4),
+            (strays, 3),
+            (not_passed(Reason::BuildingNotFound), 3),
+            (not_passed(Reason::ObservationIncomplete), 4),
+            (failed(store_failed()), 1),
+            (failed(PassError::DoorOs(unreachable())), 1),
+            (failed(PassError::DoorOs(unreadable_answer())), 4),
+            (troubled(), 1),
+        ] {
+            assert_eq!(Verdict::of_round(&report, true).code(), code, "{report:?}");
+        }
+    }
+
+    fn unreachable() -> opendoor_door_os::Error {
+        opendoor_door_os::Error::Unreachable {
+            call: "GET /v1/doors",
+            attempts: 3,
+            detail: String::from("refused"),
+        }
+    }
+
+    fn unreadable_answer() -> opendoor_door_os::Error {
+        opendoor_door_os::Error::Unreadable {
+            call: "GET /v1/doors",
+            status: 200,
+            what: String::from("it is no list"),
+        }
+    }
+}

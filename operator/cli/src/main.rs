@@ -1,5 +1,10 @@
 //! The `opendoor` binary: arguments and printing. Every decision is made in the crates below it.
 
+#![allow(
+    unreachable_pub,
+    reason = "nothing of a binary is reachable from outside; `pub` marks what its modules share"
+)]
+
 mod args;
 mod commands;
 mod connect;

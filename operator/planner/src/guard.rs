@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use opendoor_api::{Limits, Mode};
 
+use crate::declared::Spec;
 use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::ledger::{Fingerprint, Hold, Ledger};
@@ -93,17 +94,18 @@ pub(crate) fn guard(
     approvals: &[String],
     now: Timestamp,
 ) {
-    let excused = excused(ledger);
+    let approved = &ledger.head.approvals;
     for step in &mut plan.steps {
-        if excused.contains(&step.fingerprint) {
+        if approved.contains(&step.fingerprint) {
             step.held = None;
         }
     }
+    let excused = excused(ledger);
     keep_holds(plan, ledger, &excused);
     brake(plan, ledger, guard, &excused, now);
     if guard.mode == Mode::Propose {
         for step in &mut plan.steps {
-            if step.held.is_none() && !excused.contains(&step.fingerprint) {
+            if step.held.is_none() && !approved.contains(&step.fingerprint) {
                 step.held = Some(Reason::ApprovalRequired);
             }
         }
@@ -119,7 +121,7 @@ pub(crate) fn guard(
     }
 }
 
-/// Steps that are approved already, or were charged when they were first sent.
+/// Steps that the brake does not weigh: approved already, or charged when they were first sent.
 fn excused(ledger: &Ledger) -> BTreeSet<Fingerprint> {
     ledger
         .head
@@ -255,12 +257,25 @@ impl<'a> Said<'a> {
         } else {
             head.accepted
                 .get(owner)
-                .and_then(|accepted| serde_json::to_string(&accepted.spec).ok())
+                .and_then(|accepted| serde_json::to_string(&in_order(&accepted.spec)).ok())
         };
         let said = digest::short(&[&said.unwrap_or_default()]);
         self.known.insert(owner.clone(), said.clone());
         said
     }
+}
+
+/// The same declaration with its lists in order: sorting a file says nothing new.
+fn in_order(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    match &mut spec {
+        Spec::DoorAssignment(spec) => {
+            spec.doors.iter_mut().for_each(|doors| doors.sort());
+            spec.except_doors.iter_mut().for_each(|doors| doors.sort());
+        }
+        Spec::PartnerKey(spec) => spec.doors.sort_by(|a, b| a.name.cmp(&b.name)),
+    }
+    spec
 }
 
 /// Covers exactly the held steps and the revisions they start from.

@@ -1,6 +1,7 @@
 //! The plan: what would change, what is refused or held, and who has to do something. A value that
 //! the controller performs and the CLI prints; nothing else computes a difference.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -123,13 +124,25 @@ impl Action {
     }
 }
 
-/// A door or key as a person knows it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A door or key as a person knows it. Sorted by name first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Named<T> {
     /// Its uuid; `None` while it does not exist.
     pub uuid: Option<T>,
     /// Its name.
     pub name: String,
+}
+
+impl<T: Ord> Ord for Named<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (&self.name, &self.uuid).cmp(&(&other.name, &other.uuid))
+    }
+}
+
+impl<T: Ord> PartialOrd for Named<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// One change.

@@ -4,11 +4,14 @@
 //! property once. The home without Kubernetes is [`directory`].
 
 pub mod attest;
+pub mod check;
 pub mod directory;
 pub mod gather;
+pub mod git;
 mod history;
 pub mod import;
 pub mod pass;
 pub mod ports;
 pub mod round;
 pub mod snapshot;
+pub mod table;

@@ -100,6 +100,11 @@ fn unfitting(report: &RoundReport, approvals: &[String]) -> Vec<String> {
 pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_act(wish).await?;
     output.banner(&session.connection);
+    output.note(&format!(
+        "Watching {} against DOOR OS at {}. Ctrl-C ends.",
+        wish.path.display(),
+        session.connection.url
+    ));
     let mut watcher = match Watcher::new(session.directory.root()) {
         Ok(watcher) => Some(watcher),
         Err(error) => {

@@ -27,22 +27,24 @@ fn made(path: &Path, file: &Path, base: Option<&str>, output: &Output) -> Result
     }
     let bytes = std::fs::read(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    let table = Table::parse(&file.display().to_string(), &bytes).map_err(|error| error.to_string())?;
-    for note in &table.notes {
-        output.note(&format!("note: {note}"));
-    }
+    let table = Table::parse(&file.display().to_string(), &bytes, None).map_err(|error| error.to_string())?;
     let snapshot = Directory::new(path).snapshot();
     let before = match base {
         Some(reference) => Some(read_at(path, reference).map_err(|error| error.to_string())?),
         None => None,
     };
     let planned = plan_table(&table, &snapshot, before.as_ref(), Timestamp::now());
-    for problem in &planned.problems {
+    for note in &planned.notes {
+        output.note(&format!("note: {note}"));
+    }
+    let not_passed = planned.not_passed.iter().map(|other| &other.problem);
+    let problems: Vec<_> = not_passed.chain(&planned.strays).collect();
+    for problem in &problems {
         output.note(&format!("{}: {}", problem.reason, problem.message));
     }
     output.table_plans(&planned.plans);
     let mut verdict = Verdict::worst(planned.plans.iter().map(Verdict::of_plan));
-    if !planned.problems.is_empty() {
+    if !problems.is_empty() {
         verdict = verdict.and(Verdict::Refused);
     }
     if !snapshot.unreadable.is_empty() {

@@ -5,13 +5,14 @@ pub mod email;
 pub mod html;
 pub mod json;
 pub mod markdown;
-mod settings;
+pub mod rows;
+pub mod settings;
 pub mod status;
 pub mod style;
 pub mod tables;
 pub mod text;
 pub mod view;
-mod waiting;
+pub mod waiting;
 pub mod words;
 
 #[cfg(test)]

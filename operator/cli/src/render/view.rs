@@ -221,7 +221,7 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
     let unreadable = report.unreadable.iter().map(|unreadable| Outside {
         property: None,
         reason: Some(Reason::DeclarationIncomplete),
-        message: format!("cannot be read: {}", unreadable.message),
+        message: unreadable.message.clone(),
         cause: Some(Cause {
             kind: String::new(),
             name: String::new(),

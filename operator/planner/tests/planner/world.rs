@@ -130,7 +130,7 @@ fn places(spec: &Spec) -> Places {
         ("spec.doorSelector", 8),
         ("spec.adopt", 9),
     ] {
-        places.insert(path.to_owned(), (line, 3));
+        places.insert(path.to_owned(), line, 3);
     }
     let (doors, except) = match spec {
         Spec::DoorAssignment(spec) => {
@@ -140,7 +140,7 @@ fn places(spec: &Spec) -> Places {
     };
     for (list, length, first) in [("spec.doors", doors, 11_u32), ("spec.exceptDoors", except, 31)] {
         for item in 0..length {
-            places.insert(format!("{list}[{item}]"), (first + u32::try_from(item).unwrap(), 7));
+            places.insert(format!("{list}[{item}]"), first + u32::try_from(item).unwrap(), 7);
         }
     }
     places

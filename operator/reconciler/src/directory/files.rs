@@ -42,6 +42,17 @@ impl Directory {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();
+        self.walk(&mut |found| match found {
+            Found::Text { file, text } => read_text(&file, &text, &mut snapshot),
+            Found::Unreadable(unreadable) => snapshot.unreadable.push(unreadable),
+            Found::Skipped { note, .. } => snapshot.notes.push(note),
+        });
+        snapshot
+    }
+
+    /// Shows every file of the directory that may declare something, in the order of their names; or the
+    /// one file, whatever its name ends in.
+    pub(crate) fn walk(&self, show: &mut dyn FnMut(Found)) {
         let entries = WalkDir::new(&self.root)
             .follow_links(true)
             .sort_by_file_name()
@@ -49,54 +60,19 @@ impl Directory {
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
         for entry in entries {
             match entry {
-                Ok(entry) if entry.file_type().is_file() => self.file(&entry, &mut snapshot),
+                Ok(entry) if entry.file_type().is_file() => {
+                    let path = entry.path();
+                    if entry.depth() == 0 || is_yaml(path) {
+                        show(found(path, self.relative(path)));
+                    }
+                }
                 Ok(_) => {}
                 Err(error) => {
                     let file = error.path().map_or_else(String::new, |path| self.relative(path));
-                    snapshot.unreadable.push(Unreadable {
-                        message: format!("cannot be read: {}", system_words(error.io_error())),
-                        file,
-                        line: None,
-                        column: None,
-                        text: None,
-                    });
+                    let why = format!("cannot be read: {}", system_words(error.io_error()));
+                    show(Found::unreadable(file, why));
                 }
             }
-        }
-        snapshot
-    }
-
-    fn file(&self, entry: &DirEntry, snapshot: &mut Snapshot) {
-        let path = entry.path();
-        let is_yaml = path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if !is_yaml {
-            return;
-        }
-        let file = self.relative(path);
-        if entry.file_name() == WORLD_FILE {
-            snapshot
-                .notes
-                .push(format!("{file} describes a simulated world and is skipped."));
-            return;
-        }
-        match fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => read_text(&file, &text, snapshot),
-            Ok(Err(_)) => snapshot.unreadable.push(Unreadable {
-                file,
-                line: None,
-                column: None,
-                message: String::from("is not UTF-8 text. Save it as UTF-8."),
-                text: None,
-            }),
-            Err(error) => snapshot.unreadable.push(Unreadable {
-                file,
-                line: None,
-                column: None,
-                message: format!("cannot be read: {}", system_words(Some(&error))),
-                text: None,
-            }),
         }
     }
 
@@ -114,6 +90,102 @@ impl Directory {
             .collect::<Vec<_>>()
             .join("/")
     }
+}
+
+/// What a walk over a directory finds.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// A file that may declare something.
+    Text {
+        /// Its path below the root.
+        file: String,
+        /// What it holds.
+        text: String,
+    },
+    /// What cannot be read.
+    Unreadable(Unreadable),
+    /// What is skipped.
+    Skipped {
+        /// Its path below the root.
+        file: String,
+        /// What it is, and why it is skipped.
+        note: String,
+    },
+}
+
+impl Found {
+    /// What a file that may declare something holds.
+    pub(crate) fn of(file: String, bytes: Vec<u8>) -> Self {
+        if is_world(&file) {
+            return Self::world(file);
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::Text { file, text },
+            Err(_) => Self::unreadable(file, String::from("is not UTF-8 text. Save it as UTF-8.")),
+        }
+    }
+
+    fn world(file: String) -> Self {
+        Self::Skipped {
+            note: format!("{file} describes a simulated world and is skipped."),
+            file,
+        }
+    }
+
+    /// Its file.
+    pub(crate) fn file(&self) -> &str {
+        match self {
+            Self::Text { file, .. } | Self::Skipped { file, .. } => file,
+            Self::Unreadable(unreadable) => &unreadable.file,
+        }
+    }
+
+    /// The same, with its file named as a person reaches it who named the root.
+    pub(crate) fn below(mut self, root: &Path) -> Self {
+        let (Self::Text { file, .. }
+        | Self::Skipped { file, .. }
+        | Self::Unreadable(Unreadable { file, .. })) = &mut self;
+        let whole = if root.is_file() {
+            root.to_owned()
+        } else {
+            root.join(&*file)
+        };
+        let whole = whole.strip_prefix(".").unwrap_or(&whole);
+        *file = whole.to_string_lossy().into_owned();
+        self
+    }
+
+    fn unreadable(file: String, message: String) -> Self {
+        Self::Unreadable(Unreadable {
+            file,
+            line: None,
+            column: None,
+            message,
+            text: None,
+        })
+    }
+}
+
+fn found(path: &Path, file: String) -> Found {
+    if is_world(&file) {
+        return Found::world(file);
+    }
+    match fs::read(path) {
+        Ok(bytes) => Found::of(file, bytes),
+        Err(error) => {
+            Found::unreadable(file, format!("cannot be read: {}", system_words(Some(&error))))
+        }
+    }
+}
+
+/// Whether a file may declare something, by its name.
+pub(crate) fn is_yaml(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
+fn is_world(file: &str) -> bool {
+    file.rsplit('/').next() == Some(WORLD_FILE)
 }
 
 impl Declarations for Directory {
@@ -222,7 +294,15 @@ fn places(document: &Document, resource: &Resource) -> Places {
             .collect::<Vec<_>>()
     };
     let (fields, lists): (&[&str], Vec<String>) = match resource {
-        Resource::Property(_) => (&["spec.building", "spec.partners", "spec.approve"], Vec::new()),
+        Resource::Property(property) => (
+            &[
+                "spec.building",
+                "spec.partners",
+                "spec.portfolioRef.name",
+                "spec.approve",
+            ],
+            listed("spec.partners", property.spec.partners.len()),
+        ),
         Resource::DoorAssignment(assignment) => {
             let spec = &assignment.spec;
             let mut lists = listed("spec.doors", spec.doors.as_ref().map_or(0, Vec::len));

@@ -5,7 +5,8 @@ mod lock;
 mod store;
 mod watch;
 
-pub use files::{Directory, WORLD_FILE};
+pub use files::{Directory, WORLD_FILE, read_text};
+pub(crate) use files::{Found, is_yaml};
 pub use lock::{LockError, StateLock};
 pub use store::{SqliteStore, StoredStatus};
 pub use watch::{WatchError, Watcher};

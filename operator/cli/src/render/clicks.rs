@@ -1,0 +1,355 @@
+//! The steps to do by hand in DOOR OS, as its help centre describes them, so that the product is of use
+//! without any API.
+
+use std::collections::BTreeSet;
+
+use opendoor_planner::plan::{Action, KeySettings, Plan, Step, Value};
+use opendoor_planner::reasons::{Class, Reason};
+use opendoor_reconciler::round::RoundReport;
+
+use super::view::{Became, PropertyView, View};
+use super::waiting::{door_of, syncs};
+use super::words::{clean, place, wrap};
+
+/// Width of the text.
+const WIDTH: usize = 100;
+
+/// The steps that a round would perform.
+#[must_use]
+pub fn round(report: &RoundReport) -> String {
+    everything(&View::of_round(report, false))
+}
+
+/// The steps of plans made against a table of doors.
+#[must_use]
+pub fn plans(plans: &[Plan]) -> String {
+    everything(&View::of_plans(plans))
+}
+
+fn everything(view: &View<'_>) -> String {
+    let mut blocks: Vec<String> = view.properties.iter().map(building).collect();
+    let problems: String = view
+        .problems
+        .iter()
+        .map(|problem| {
+            let place = problem.cause.as_ref().map(|cause| place(cause, true));
+            let about = place.or_else(|| problem.property.clone()).unwrap_or_default();
+            item(&format!("{about}: {}", problem.message))
+        })
+        .collect();
+    if !problems.is_empty() {
+        blocks.push(format!("Not looked at:\n{problems}"));
+    }
+    blocks.join("\n")
+}
+
+/// All that is to be done in one building.
+fn building(view: &PropertyView<'_>) -> String {
+    let plan = view.plan;
+    let steps = view.steps();
+    let (held, due): (Vec<_>, Vec<_>) = steps
+        .iter()
+        .filter(|(_, became)| *became != Some(Became::Applied))
+        .map(|(step, _)| *step)
+        .partition(|step| step.held.is_some());
+    let mut text = format!("{}\n", clean(view.title()));
+    if due.is_empty() {
+        text.push_str("  Nothing to do.\n");
+    }
+    let width = due.len().to_string().len();
+    for (number, step) in due.iter().enumerate() {
+        text.push_str(&format!("  {:>width$}. {}\n", number + 1, clicks(view, step)));
+        for warning in warnings(step) {
+            text.push_str(&format!("  {:width$}  {warning}\n", ""));
+        }
+    }
+    let visits = visits(view, &due);
+    if !visits.is_empty() {
+        text.push_str("  Then perform a Door Sync in the DOOR App at:\n");
+        for door in visits {
+            text.push_str(&item(&door));
+        }
+    }
+    let mut not = String::new();
+    for step in held {
+        let why = step.held.map_or("", Reason::as_str);
+        not.push_str(&item(&format!("held, {why}: {}", clicks(view, step))));
+    }
+    for refusal in &plan.refusals {
+        let word = match refusal.reason.class() {
+            Class::CannotTell => "cannot tell",
+            Class::Working => "waits",
+            _ => "refused",
+        };
+        not.push_str(&item(&format!(
+            "{word}, {}: {} {}",
+            refusal.reason,
+            place(&refusal.cause, true),
+            refusal.message
+        )));
+    }
+    if !not.is_empty() {
+        text.push_str("  Not to be done:\n");
+        text.push_str(&not);
+    }
+    text
+}
+
+/// The clicks of one step.
+fn clicks(view: &PropertyView<'_>, step: &Step) -> String {
+    let path = match step.action {
+        Action::AssignDoor | Action::RemoveDoor | Action::ChangeDoor => {
+            let partner = match &step.after {
+                Value::Partner(partner) => partner.as_str(),
+                Value::None | Value::Key(_) => "None",
+            };
+            vec![
+                String::from("Doors"),
+                door(view, step),
+                String::from("Edit door"),
+                format!("partner: {partner}"),
+                String::from("Save"),
+            ]
+        }
+        Action::CreateKey => {
+            let mut path = vec![String::from("Keys"), String::from("Add key +")];
+            if let Value::Key(key) = &step.after {
+                path.push(format!("name: {}", key.name));
+                path.push(format!("doors: {}", doors(key)));
+                path.extend(doorcodes(key));
+                path.extend(schedule(key));
+            }
+            path.push(format!("partner: {}", step.partner));
+            path.push(String::from("Add key"));
+            path
+        }
+        Action::ConvertKey | Action::UpdateKey => {
+            let mut path = vec![String::from("Keys"), key_name(step), String::from("Edit")];
+            path.extend(edits(step));
+            path.push(String::from("Save"));
+            path
+        }
+        Action::DeleteKey => vec![
+            String::from("Keys"),
+            key_name(step),
+            String::from("Edit"),
+            String::from("Delete key"),
+            String::from("Yes, delete"),
+        ],
+    };
+    clean(&format!("Access > {}", path.join(" > "))).into_owned()
+}
+
+/// What to change in a key that exists.
+fn edits(step: &Step) -> Vec<String> {
+    let (Value::Key(before), Value::Key(after)) = (&step.before, &step.after) else {
+        return Vec::new();
+    };
+    let mut edits = Vec::new();
+    if before.name != after.name {
+        edits.push(format!("name: {}", after.name));
+    }
+    let names = |key: &KeySettings| -> BTreeSet<String> {
+        key.doors.iter().map(|door| door.name.clone()).collect()
+    };
+    let (had, has) = (names(before), names(after));
+    let mut among = |word: &str, names: Vec<&str>| {
+        if !names.is_empty() {
+            edits.push(format!("{word}: {}", names.join(", ")));
+        }
+    };
+    among("remove doors", had.difference(&has).map(String::as_str).collect());
+    among("add doors", has.difference(&had).map(String::as_str).collect());
+    for (word, on) in [("Provide Doorcodes on", true), ("Provide Doorcodes off", false)] {
+        let changed = after.doors.iter().filter(|door| {
+            let was = before.doors.iter().find(|other| other.name == door.name);
+            door.provide_doorcodes == on && was.is_some_and(|was| was.provide_doorcodes != on)
+                || on && door.provide_doorcodes && was.is_none()
+        });
+        among(word, changed.map(|door| door.name.as_str()).collect());
+    }
+    if before.schedule != after.schedule {
+        edits.push(schedule(after).unwrap_or_else(|| String::from("schedule: always")));
+    }
+    if before.partner != after.partner {
+        edits.push(format!("partner: {}", step.partner));
+    }
+    edits
+}
+
+fn doors(key: &KeySettings) -> String {
+    let names: Vec<&str> = key.doors.iter().map(|door| door.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn doorcodes(key: &KeySettings) -> Option<String> {
+    let names: Vec<&str> = key
+        .doors
+        .iter()
+        .filter(|door| door.provide_doorcodes)
+        .map(|door| door.name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| format!("Provide Doorcodes on: {}", names.join(", ")))
+}
+
+fn schedule(key: &KeySettings) -> Option<String> {
+    (!key.schedule.is_empty()).then(|| format!("schedule: {}", key.schedule.join("; ")))
+}
+
+/// The door's name; with its uuid where several have that name.
+fn door(view: &PropertyView<'_>, step: &Step) -> String {
+    let Some(door) = &step.door else {
+        return String::new();
+    };
+    let alike = view.observed.map_or(0, |observed| {
+        observed.doors.iter().filter(|row| row.name == door.name).count()
+    });
+    match door.uuid.filter(|_| alike > 1) {
+        Some(uuid) => format!("{} (the one with the uuid {uuid})", door.name),
+        None => door.name.clone(),
+    }
+}
+
+/// A key's name before the step.
+fn key_name(step: &Step) -> String {
+    match (&step.before, &step.key) {
+        (Value::Key(before), _) => before.name.clone(),
+        (_, Some(key)) => key.name.clone(),
+        (_, None) => String::new(),
+    }
+}
+
+/// What to know before the last click.
+fn warnings(step: &Step) -> Vec<String> {
+    let mut warnings = Vec::new();
+    match step.action {
+        Action::CreateKey => warnings.push(String::from("Its partner can never change.")),
+        Action::ConvertKey => warnings.push(String::from(
+            "For good: it becomes a partner key, whose partner can never change.",
+        )),
+        Action::DeleteKey => warnings.push(String::from(
+            "For good: everybody who holds the key loses it, and its doorcodes.",
+        )),
+        _ if step.irreversible => warnings.push(String::from("For good.")),
+        _ => {}
+    }
+    match step.holders_affected {
+        None | Some(0) => {}
+        Some(1) => warnings.push(String::from("1 person holds it.")),
+        Some(holders) => warnings.push(format!("{holders} people hold it.")),
+    }
+    warnings
+}
+
+/// The doors to visit: after these steps, and from before.
+fn visits(view: &PropertyView<'_>, due: &[&Step]) -> Vec<String> {
+    let mut doors: BTreeSet<(String, String)> = BTreeSet::new();
+    for step in due {
+        let partner = match &step.before {
+            Value::Partner(partner) => partner.clone(),
+            Value::Key(_) | Value::None => step.partner.clone(),
+        };
+        for door in &step.visits {
+            doors.insert((door.name.clone(), partner.clone()));
+        }
+    }
+    for waiting in syncs(view.after) {
+        doors.insert((door_of(waiting), waiting.partner.clone()));
+    }
+    doors
+        .iter()
+        .map(|(door, partner)| format!("{door} ({partner} may open it until then)"))
+        .collect()
+}
+
+fn item(text: &str) -> String {
+    let mut lines = String::new();
+    for (number, line) in wrap(text, WIDTH - 6).iter().enumerate() {
+        let bullet = if number == 0 { "-" } else { " " };
+        lines.push_str(&format!("    {bullet} {line}\n"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::{busy, day, empty, key, key_step, looked, row, troubled};
+
+    #[test]
+    fn a_plan_becomes_the_help_centres_own_steps() {
+        assert_eq!(
+            round(&looked(day())),
+            "\
+Harbor Point
+  1. Access > Doors > Garage Gate > Edit door > partner: None > Save
+  2. Access > Doors > Front Entrance > Edit door > partner: Parcel Runner > Save
+  3. Access > Keys > Add key + > name: Vacant tours > doors: A, B, C, D, E, F > schedule: Mon Tue 09:00-17:00 > partner: TourPass > Add key
+     Its partner can never change.
+  Then perform a Door Sync in the DOOR App at:
+    - Garage Gate (Parcel Runner may open it until then)
+  Not to be done:
+    - refused, PartnerImmutable: cleaners.yaml:7:12 DOOR OS never changes a key's partner. Create a
+      new key, move its 5 holders, then delete this one; their doorcodes go with it.
+"
+        );
+    }
+
+    #[test]
+    fn what_is_held_is_not_to_be_done() {
+        assert_eq!(
+            round(&looked(busy())),
+            "\
+Harbor Point
+  1. Access > Keys > Cleaners > Edit > name: Cleaning > remove doors: Hall > Provide Doorcodes off: Gate > schedule: Mon 09:00-12:00 > Save
+     5 people hold it.
+  Then perform a Door Sync in the DOOR App at:
+    - Garage Gate (Parcel Runner may open it until then)
+  Not to be done:
+    - held, DoorHeldByOther: Access > Doors > Mail Room > Edit door > partner: Parcel Runner > Save
+    - held, HoldersAffected: Access > Keys > Old > Edit > Delete key > Yes, delete
+"
+        );
+    }
+
+    #[test]
+    fn a_conversion_says_that_it_is_for_good() {
+        let step = key_step(
+            Action::ConvertKey,
+            "Vendors",
+            key("Vendors", None, &[("Gate", false)], &["Mon 09:00-12:00"]),
+            key("Vendors", Some("CleanCo"), &[("Gate", true), ("Hall", true)], &[]),
+        );
+        let plan = Plan {
+            steps: vec![step],
+            ..empty()
+        };
+        assert_eq!(
+            round(&looked(plan)),
+            "\
+Harbor Point
+  1. Access > Keys > Vendors > Edit > add doors: Hall > Provide Doorcodes on: Gate, Hall > schedule: always > partner: CleanCo > Save
+     For good: it becomes a partner key, whose partner can never change.
+"
+        );
+    }
+
+    #[test]
+    fn doors_of_one_name_are_told_apart() {
+        let mut report = looked(day());
+        for pass in report.passes.iter_mut().filter_map(|(_, pass)| pass.as_mut().ok()) {
+            pass.observed.doors.push(row(3, "Garage Gate", None));
+        }
+        let text = round(&report);
+        assert!(
+            text.contains("Garage Gate (the one with the uuid 00000000-0000-0000-0000-000000000002) > Edit door"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn nothing_to_do_and_trouble_are_said() {
+        assert_eq!(plans(&[empty()]), "Harbor Point\n  Nothing to do.\n");
+        assert!(round(&troubled()).starts_with("Not looked at:\n    - harbor-point: the state in"));
+    }
+}

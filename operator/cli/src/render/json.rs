@@ -1,0 +1,384 @@
+//! One JSON document. Its shape is an interface: fields are added, never renamed.
+
+use opendoor_door_os::Building;
+use opendoor_planner::owner::Cause;
+use opendoor_planner::plan::{HandMade, Named, Plan, Refusal, Step, Waiting, WaitingKind};
+use opendoor_reconciler::round::RoundReport;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::status::Looked;
+use super::view::{Became, Outside, View};
+use crate::who::Answer;
+
+/// Whether things have uuids. A table of doors has only names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Uuids {
+    Known,
+    None,
+}
+
+/// What a round found; with `performed`, what it did.
+#[must_use]
+pub fn round(report: &RoundReport, performed: bool) -> Value {
+    document(&View::of_round(report, performed), Uuids::Known)
+}
+
+/// Plans made against a table of doors: every uuid is null.
+#[must_use]
+pub fn table_plans(plans: &[Plan]) -> Value {
+    document(&View::of_plans(plans), Uuids::None)
+}
+
+/// What people changed by hand, with the plan.
+#[must_use]
+pub fn drift(report: &RoundReport) -> Value {
+    round(report, false)
+}
+
+/// The Door Syncs that are due.
+#[must_use]
+pub fn syncs(report: &RoundReport) -> Value {
+    let view = View::of_round(report, false);
+    let waiting: Vec<Value> = view
+        .properties
+        .iter()
+        .flat_map(|property| {
+            property
+                .after
+                .waiting
+                .iter()
+                .filter(|waiting| waiting.kind == WaitingKind::Sync)
+                .map(|entry| waiting_json(&property.after.name, entry, Uuids::Known))
+        })
+        .collect();
+    json!({ "schemaVersion": 1, "waiting": waiting })
+}
+
+/// The conditions of every object.
+#[must_use]
+pub fn status(properties: &[Looked<'_>]) -> Value {
+    let properties: Vec<Value> = properties
+        .iter()
+        .map(|(pass, since)| {
+            let objects: Vec<Value> = pass
+                .statuses
+                .iter()
+                .map(|status| {
+                    let known = since.get(&status.owner.to_string());
+                    let conditions: Vec<Value> = status
+                        .conditions
+                        .iter()
+                        .map(|condition| {
+                            json!({
+                                "type": condition.kind,
+                                "status": condition.status,
+                                "reason": condition.reason,
+                                "message": condition.message,
+                                "since": known.and_then(|known| known.get(&condition.kind)),
+                            })
+                        })
+                        .collect();
+                    json!({
+                        "kind": status.owner.kind.as_str(),
+                        "name": status.owner.name,
+                        "conditions": conditions,
+                        "declared": status.declared,
+                        "applied": status.applied,
+                        "enforced": status.enforced,
+                        "visits": status.visits,
+                        "doors": status.doors,
+                    })
+                })
+                .collect();
+            json!({ "name": pass.after.name, "building": pass.after.building, "objects": objects })
+        })
+        .collect();
+    json!({ "schemaVersion": 1, "properties": properties })
+}
+
+/// Who opens a door, or where a partner is.
+#[must_use]
+pub fn who(answer: &Answer) -> Value {
+    with_version(answer)
+}
+
+/// The buildings that may be managed.
+#[must_use]
+pub fn buildings(buildings: &[Building]) -> Value {
+    let buildings: Vec<Value> = buildings
+        .iter()
+        .map(|building| {
+            json!({
+                "uuid": building.uuid,
+                "name": building.name,
+                "timezone": building.timezone,
+            })
+        })
+        .collect();
+    json!({ "schemaVersion": 1, "buildings": buildings })
+}
+
+/// A value's own fields, with the version of this interface.
+fn with_version(value: &impl Serialize) -> Value {
+    let mut fields = Map::new();
+    fields.insert(String::from("schemaVersion"), json!(1));
+    if let Ok(Value::Object(own)) = serde_json::to_value(value) {
+        fields.extend(own);
+    }
+    Value::Object(fields)
+}
+
+fn document(view: &View<'_>, uuids: Uuids) -> Value {
+    let mut properties = Vec::new();
+    let mut steps = Vec::new();
+    let mut refusals = Vec::new();
+    let mut waiting = Vec::new();
+    let mut unmanaged = Vec::new();
+    let mut drifted = Vec::new();
+    for property in &view.properties {
+        let name = &property.plan.name;
+        properties.push(json!({
+            "name": name,
+            "building": property.plan.building,
+            "planId": property.plan.plan_id,
+            "holdId": property.after.hold_id,
+            "complete": property.complete(),
+            "summary": property.plan.summary,
+        }));
+        let all = property.steps();
+        steps.extend(all.iter().map(|(step, became)| step_json(name, step, *became, uuids)));
+        let after = property.after;
+        refusals.extend(after.refusals.iter().map(|refusal| refusal_json(name, refusal)));
+        waiting.extend(after.waiting.iter().map(|entry| waiting_json(name, entry, uuids)));
+        unmanaged.extend(after.unmanaged.iter().map(|made| made_json(name, made, uuids)));
+        drifted.extend(after.drifted.iter().map(|made| made_json(name, made, uuids)));
+    }
+    refusals.extend(view.problems.iter().map(problem_json));
+    json!({
+        "schemaVersion": 1,
+        "properties": properties,
+        "steps": steps,
+        "refusals": refusals,
+        "waiting": waiting,
+        "unmanaged": unmanaged,
+        "drifted": drifted,
+    })
+}
+
+fn step_json(property: &str, step: &Step, became: Option<Became<'_>>, uuids: Uuids) -> Value {
+    let mut value = json!({
+        "property": property,
+        "action": step.action,
+        "door": named_json(step.door.as_ref(), uuids),
+        "key": named_json(step.key.as_ref(), uuids),
+        "partner": step.partner,
+        "before": step.before,
+        "after": step.after,
+        "irreversible": step.irreversible,
+        "holdersAffected": step.holders_affected,
+        "doorVisits": step.visits.len(),
+        "held": step.held,
+        "cause": cause_json(&step.cause),
+    });
+    if let (Some(became), Some(fields)) = (became, value.as_object_mut()) {
+        fields.insert(String::from("result"), json!(became.as_str()));
+    }
+    value
+}
+
+fn refusal_json(property: &str, refusal: &Refusal) -> Value {
+    json!({
+        "property": property,
+        "reason": refusal.reason,
+        "message": refusal.message,
+        "cause": cause_json(&refusal.cause),
+    })
+}
+
+fn problem_json(problem: &Outside) -> Value {
+    json!({
+        "property": problem.property,
+        "reason": problem.reason,
+        "message": problem.message,
+        "cause": problem.cause.as_ref().map(cause_json),
+    })
+}
+
+fn waiting_json(property: &str, waiting: &Waiting, uuids: Uuids) -> Value {
+    json!({
+        "property": property,
+        "kind": waiting.kind,
+        "door": named_json(waiting.door.as_ref(), uuids),
+        "partner": waiting.partner,
+        "via": waiting.via,
+        "since": waiting.since,
+        "deadline": waiting.deadline,
+        "reason": waiting.reason,
+    })
+}
+
+fn made_json(property: &str, made: &HandMade, uuids: Uuids) -> Value {
+    json!({
+        "property": property,
+        "what": made.what,
+        "door": made.door.filter(|_| uuids == Uuids::Known),
+        "partner": made.partner,
+        "change": made.change,
+        "owner": made.owner,
+    })
+}
+
+fn named_json<T: Serialize>(named: Option<&Named<T>>, uuids: Uuids) -> Value {
+    named.map_or(Value::Null, |named| {
+        let uuid = named.uuid.as_ref().filter(|_| uuids == Uuids::Known);
+        json!({ "uuid": uuid, "name": named.name })
+    })
+}
+
+fn cause_json(cause: &Cause) -> Value {
+    let word = |text: &String| (!text.is_empty()).then(|| text.clone());
+    json!({
+        "kind": word(&cause.kind),
+        "name": word(&cause.name),
+        "file": cause.file,
+        "line": cause.line,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use opendoor_reconciler::pass::StepResult;
+
+    use super::*;
+    use crate::render::samples::{busy, day, empty, looked, pass, round as one, troubled};
+
+    const GATE: &str = "00000000-0000-0000-0000-000000000002";
+
+    #[test]
+    fn a_plan_is_one_document_of_the_fixed_shape() {
+        let document = round(&looked(day()), false);
+        assert_eq!(document["schemaVersion"], 1);
+        assert_eq!(
+            document["properties"][0],
+            json!({
+                "name": "harbor-point",
+                "building": "Harbor Point",
+                "planId": "p-0123456789ab",
+                "holdId": null,
+                "complete": true,
+                "summary": {
+                    "grants": 7, "removals": 1, "keyCreates": 1, "keyUpdates": 0, "keyDeletes": 0,
+                    "held": 0, "refused": 1, "doorVisits": 1,
+                },
+            })
+        );
+        assert_eq!(
+            document["steps"][0],
+            json!({
+                "property": "harbor-point",
+                "action": "RemoveDoor",
+                "door": { "uuid": GATE, "name": "Garage Gate" },
+                "key": null,
+                "partner": "Parcel Runner",
+                "before": "Parcel Runner",
+                "after": null,
+                "irreversible": false,
+                "holdersAffected": null,
+                "doorVisits": 1,
+                "held": null,
+                "cause": {
+                    "kind": "DoorAssignment", "name": "parcel-runner", "file": "parcel-runner.yaml", "line": 7,
+                },
+            })
+        );
+        let created = &document["steps"][2];
+        assert_eq!(created["key"], json!({ "uuid": null, "name": "Vacant tours" }));
+        assert_eq!(created["after"]["doors"][0], json!({ "name": "A", "provideDoorcodes": false }));
+        let refusal = &document["refusals"][0];
+        assert_eq!(
+            (&refusal["property"], &refusal["reason"], &refusal["cause"]["line"]),
+            (&json!("harbor-point"), &json!("PartnerImmutable"), &json!(7))
+        );
+    }
+
+    #[test]
+    fn people_and_hand_made_changes_are_entries_of_their_own() {
+        let document = round(&looked(busy()), false);
+        assert_eq!(document["properties"][0]["holdId"], "h-77aa");
+        assert_eq!(document["steps"][0]["held"], "DoorHeldByOther");
+        assert_eq!(
+            document["waiting"][0],
+            json!({
+                "property": "harbor-point",
+                "kind": "Sync",
+                "door": { "uuid": GATE, "name": "Garage Gate" },
+                "partner": "Parcel Runner",
+                "via": "door",
+                "since": "2026-06-01T07:00:00Z",
+                "deadline": "2026-06-02T07:00:00Z",
+                "reason": "DoorSyncRequired",
+            })
+        );
+        let kinds: Vec<&str> = document["waiting"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["kind"].as_str().unwrap())
+            .collect();
+        assert_eq!(kinds, ["Sync", "Email", "Email", "Authorization", "Authorization"]);
+        assert_eq!(document["unmanaged"][0]["what"], "Side Door");
+        assert_eq!(document["drifted"][0]["owner"], "DoorAssignment/parcel-runner");
+        let only = syncs(&looked(busy()));
+        assert_eq!(only["waiting"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn results_appear_where_steps_were_performed() {
+        let results = [
+            ("f-1", StepResult::Applied),
+            ("f-2", StepResult::NotSent(String::from("no token"))),
+            ("f-Cleaners", StepResult::Unknown),
+        ];
+        let mut before = day();
+        before.steps.extend(busy().steps);
+        let document = round(&one(pass(before, empty(), &results)), true);
+        let words: Vec<&str> = document["steps"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|step| step["result"].as_str().unwrap())
+            .collect();
+        assert_eq!(words, ["notSent", "applied", "skipped", "held", "held", "unknown"]);
+    }
+
+    #[test]
+    fn a_table_of_doors_has_no_uuids() {
+        let document = table_plans(&[busy()]);
+        let text = document.to_string();
+        assert!(!text.contains("00000000"), "{text}");
+        assert_eq!(document["steps"][0]["door"], json!({ "uuid": null, "name": "Mail Room" }));
+    }
+
+    #[test]
+    fn what_belongs_to_no_plan_is_among_the_refusals() {
+        let document = round(&troubled(), false);
+        let refusals: Vec<(&Value, &Value, &Value)> = document["refusals"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|refusal| (&refusal["property"], &refusal["reason"], &refusal["cause"]["file"]))
+            .collect();
+        let null = Value::Null;
+        assert_eq!(
+            refusals,
+            [
+                (&json!("harbor-point"), &null, &null),
+                (&json!("elm-court"), &json!("BuildingNotFound"), &json!("elm-court.yaml")),
+                (&null, &json!("Invalid"), &json!("lost.yaml")),
+                (&null, &json!("DeclarationIncomplete"), &json!("bad.yaml")),
+            ]
+        );
+        assert_eq!(document["refusals"][3]["cause"]["kind"], null);
+    }
+}

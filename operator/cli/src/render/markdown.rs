@@ -1,0 +1,333 @@
+//! One comment on a pull request: the summary first, details folded, and never too long to be posted.
+
+use opendoor_planner::plan::Plan;
+use opendoor_reconciler::round::RoundReport;
+
+use super::rows::Row;
+use super::settings::Changed;
+use super::text::totals;
+use super::view::{PropertyView, View};
+use super::waiting::errands;
+use super::words::{clean, count};
+
+/// Longest comment; GitHub refuses one of more than 65,536 characters.
+const LONGEST: usize = 60_000;
+
+/// Kept free for what closes a comment.
+const CLOSING: usize = 400;
+
+/// More rows than this are folded away.
+const OPEN_ROWS: usize = 25;
+
+/// What a round found; with `performed`, what it did.
+#[must_use]
+pub fn round(report: &RoundReport, performed: bool) -> String {
+    let title = if performed { "Applied" } else { "Plan" };
+    comment(title, &View::of_round(report, performed), everything)
+}
+
+/// Plans made against a table of doors.
+#[must_use]
+pub fn plans(plans: &[Plan]) -> String {
+    comment("Plan", &View::of_plans(plans), everything)
+}
+
+/// What people changed by hand.
+#[must_use]
+pub fn drift(report: &RoundReport) -> String {
+    comment("Drift", &View::of_round(report, false), by_hand)
+}
+
+fn comment(title: &str, view: &View<'_>, rows: fn(&PropertyView<'_>) -> Vec<Row>) -> String {
+    let mut page = Page::default();
+    page.line(&format!("## OpenDOOR: {title}"));
+    page.line("");
+    let nothing = || String::from("Nothing to do.");
+    page.line(&format!("**{}**", escape(&totals(view).unwrap_or_else(nothing))));
+    for property in &view.properties {
+        section(&mut page, property, &rows(property));
+    }
+    let problems: Vec<Row> = view.problems.iter().map(Row::of_problem).collect();
+    if !problems.is_empty() {
+        page.line("");
+        page.line("### Not looked at");
+        table(&mut page, &problems);
+    }
+    people(&mut page, view);
+    page.close()
+}
+
+fn everything(property: &PropertyView<'_>) -> Vec<Row> {
+    let steps = property.steps();
+    let after = property.after;
+    steps
+        .iter()
+        .map(|(step, became)| Row::of_step(step, *became))
+        .chain(after.refusals.iter().map(Row::of_refusal))
+        .chain(by_hand(property))
+        .collect()
+}
+
+fn by_hand(property: &PropertyView<'_>) -> Vec<Row> {
+    let after = property.after;
+    let drifted = after.drifted.iter().map(Row::of_drifted);
+    drifted.chain(after.unmanaged.iter().map(Row::of_unmanaged)).collect()
+}
+
+fn section(page: &mut Page, property: &PropertyView<'_>, rows: &[Row]) {
+    let plan = property.after;
+    let complete = if property.complete() {
+        "complete"
+    } else {
+        "**INCOMPLETE**"
+    };
+    page.line("");
+    page.line(&format!(
+        "### {} ({}, {}, {complete})",
+        escape(property.title()),
+        count(plan.doors, "door", "doors"),
+        count(plan.keys, "key", "keys"),
+    ));
+    if rows.is_empty() {
+        page.line("");
+        page.line("Nothing to do.");
+    } else {
+        table(page, rows);
+    }
+    if let Some(reason) = plan.not_performed {
+        page.line("");
+        page.line(&format!("Nothing is performed here: {reason}."));
+    }
+    if let Some(id) = &plan.hold_id {
+        page.line("");
+        page.line(&format!(
+            "What is held can be approved with `opendoor apply --approve {id}`, or `spec.approve: {id}` in the Property."
+        ));
+    }
+    for note in &plan.notes {
+        page.line("");
+        page.line(&format!("> {}", escape(note)));
+    }
+}
+
+fn table(page: &mut Page, rows: &[Row]) {
+    let folded = rows.len() > OPEN_ROWS;
+    if folded {
+        let rows = count(rows.len(), "line", "lines");
+        page.open(&format!("<details><summary>{rows}</summary>"), "</details>");
+    }
+    page.line("");
+    page.line("| | What | Change | Where | Note |");
+    page.line("|---|---|---|---|---|");
+    for row in rows {
+        page.line(&format!(
+            "| `{}` | {} | {} | {} | {} |",
+            row.mark,
+            escape(&row.what),
+            escape(&row.change),
+            code(&row.place),
+            note(row)
+        ));
+    }
+    if folded {
+        page.shut();
+    }
+    differences(page, rows);
+}
+
+fn note(row: &Row) -> String {
+    let remark = escape(&row.remark);
+    let remark = if row.strong {
+        format!("**{remark}**")
+    } else {
+        remark
+    };
+    if row.message.is_empty() {
+        remark
+    } else {
+        format!("{remark}<br>{}", escape(&row.message))
+    }
+}
+
+/// What changes in keys, folded.
+fn differences(page: &mut Page, rows: &[Row]) {
+    let keys: Vec<&Row> = rows.iter().filter(|row| !row.difference.is_empty()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    page.line("");
+    page.open("<details><summary>Settings of keys</summary>", "</details>");
+    page.line("");
+    page.open("```diff", "```");
+    for row in keys {
+        page.line(&format!("@@ {} @@", row.what));
+        for changed in &row.difference {
+            page.line(&match changed {
+                Changed::Removed(line) => format!("- {line}"),
+                Changed::Added(line) => format!("+ {line}"),
+            });
+        }
+    }
+    page.shut();
+    page.line("");
+    page.shut();
+}
+
+fn people(page: &mut Page, view: &View<'_>) {
+    let errands: Vec<_> = view.properties.iter().flat_map(errands).collect();
+    if errands.is_empty() {
+        return;
+    }
+    page.line("");
+    let number = errands.len();
+    page.open(
+        &format!("<details><summary>Waiting on people ({number})</summary>"),
+        "</details>",
+    );
+    page.line("");
+    for errand in errands {
+        page.line(&format!("- **{}** {}", errand.label, escape(&errand.text)));
+    }
+    page.line("");
+    page.shut();
+}
+
+/// A comment that stays short enough, and whose folds are all closed.
+#[derive(Debug, Default)]
+struct Page {
+    text: String,
+    open: Vec<&'static str>,
+    cut: usize,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        // What comes after a gap would be out of its place.
+        if self.cut > 0 || self.text.len() + line.len() + CLOSING > LONGEST {
+            self.cut += usize::from(!line.is_empty());
+            return;
+        }
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Opens something that `shut` closes.
+    fn open(&mut self, line: &str, end: &'static str) {
+        let before = self.cut;
+        self.line(line);
+        // What was never opened is not closed.
+        self.open.push(if self.cut == before { end } else { "" });
+    }
+
+    fn shut(&mut self) {
+        if let Some(end) = self.open.pop()
+            && !end.is_empty()
+        {
+            self.text.push_str(end);
+            self.text.push('\n');
+        }
+    }
+
+    fn close(mut self) -> String {
+        while !self.open.is_empty() {
+            self.shut();
+        }
+        if self.cut > 0 {
+            let lines = count(self.cut, "line is", "lines are");
+            self.text.push_str(&format!("\n{lines} left out here. All of it: `opendoor plan`.\n"));
+        }
+        self.text
+    }
+}
+
+/// Text that means only itself, in a table too, and calls nobody.
+fn escape(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in clean(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '|' => escaped.push_str("&#124;"),
+            '@' => escaped.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::samples::{busy, day, looked, troubled};
+
+    #[test]
+    fn a_comment_begins_with_its_summary() {
+        assert_eq!(
+            round(&looked(day()), false),
+            "\
+## OpenDOOR: Plan
+
+**3 changes: 7 grants, 1 removal, 1 key made, 1 refused.**
+
+### Harbor Point (28 doors, 2 keys, complete)
+
+| | What | Change | Where | Note |
+|---|---|---|---|---|
+| `-` | Garage Gate | Parcel Runner -&gt; none | `parcel-runner.yaml:7` | offline: 1 visit; Parcel Runner opens it until then |
+| `+` | Front Entrance | Parcel Runner | `parcel-runner.yaml:7` |  |
+| `+` | key \"Vacant tours\" | TourPass, 6 doors | `vacant-tours.yaml:1` | its partner can never change |
+| `x` | PartnerKey cleaners |  | `cleaners.yaml:7:12` | **REFUSED PartnerImmutable**<br>DOOR OS never changes a key's partner. Create a new key, move its 5 holders, then delete this one; their doorcodes go with it. |
+"
+        );
+    }
+
+    #[test]
+    fn details_are_folded() {
+        let text = round(&looked(busy()), false);
+        assert!(
+            text.contains(
+                "<details><summary>Settings of keys</summary>\n\n```diff\n@@ key \"Cleaners\" @@\n- name: Cleaners\n+ name: Cleaning\n"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("<details><summary>Waiting on people (3)</summary>\n\n- **SYNC** Garage Gate"), "{text}");
+        assert!(text.contains("`opendoor apply --approve h-77aa`"), "{text}");
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        let drifted = drift(&looked(busy()));
+        assert!(drifted.contains("Lobby") && !drifted.contains("Mail Room"), "{drifted}");
+        assert!(round(&troubled(), false).contains("### Not looked at\n"));
+    }
+
+    #[test]
+    fn a_long_plan_is_cut_and_says_so() {
+        let mut plan = busy();
+        plan.steps = (0..5_000).flat_map(|_| busy().steps).collect();
+        let text = round(&looked(plan), false);
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        assert!(text.ends_with("lines are left out here. All of it: `opendoor plan`.\n"));
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert_eq!(text.matches("```").count() % 2, 0);
+    }
+
+    #[test]
+    fn a_name_means_only_itself() {
+        assert_eq!(
+            escape("a|b <img> @all *x* [y](z)\n`c`"),
+            "a&#124;b &lt;img&gt; &#64;all \\*x\\* \\[y\\](z)\u{fffd}\\`c\\`"
+        );
+        assert_eq!(code("a`|b"), "`a'\\|b`");
+    }
+}

@@ -1,0 +1,440 @@
+//! Plans and rounds for the tests of what is printed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use opendoor_door_os::Building;
+use opendoor_planner::declared::Problem;
+use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
+use opendoor_planner::ledger::{AcceptedPortfolio, Ledger};
+use opendoor_planner::observed::{DoorRow, Holder, Observed};
+use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
+use opendoor_planner::plan::{
+    Action, HandMade, KeyDoorSetting, KeySettings, Named, Plan, Refusal, Step, Summary, Value,
+    Waiting, WaitingKind,
+};
+use opendoor_planner::reasons::Reason;
+use opendoor_planner::writes::Write;
+use opendoor_reconciler::gather::{NotPassed, Target};
+use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
+use opendoor_reconciler::ports::StoreError;
+use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::snapshot::Unreadable;
+use uuid::Uuid;
+
+/// A moment.
+pub fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// A door, by a number.
+pub fn door(number: u128, name: &str) -> Named<DoorUuid> {
+    Named {
+        uuid: Some(DoorUuid(Uuid::from_u128(number))),
+        name: name.to_owned(),
+    }
+}
+
+/// Where something is declared.
+pub fn cause(kind: &str, name: &str, line: u32, column: Option<u32>) -> Cause {
+    Cause {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        file: Some(format!("{name}.yaml")),
+        line: Some(line),
+        column,
+    }
+}
+
+/// A step at a door.
+pub fn door_step(action: Action, number: u128, name: &str, before: Value, after: Value) -> Step {
+    let door = door(number, name);
+    let partner = match (&after, &before) {
+        (Value::Partner(partner), _) | (_, Value::Partner(partner)) => partner.clone(),
+        _ => String::new(),
+    };
+    Step {
+        action,
+        write: Write::SetDoorPartner {
+            door: DoorUuid(Uuid::from_u128(number)),
+            partner: None,
+            if_match: 1,
+        },
+        door: Some(door),
+        key: None,
+        partner,
+        before,
+        after,
+        irreversible: false,
+        holders_affected: None,
+        visits: Vec::new(),
+        held: None,
+        still_opens_by: Vec::new(),
+        cause: cause("DoorAssignment", "parcel-runner", 7, None),
+        owner: owner(OwnerKind::DoorAssignment, "parcel-runner"),
+        shared_with: Vec::new(),
+        fingerprint: format!("f-{number}"),
+        losses: Vec::new(),
+        grants: Vec::new(),
+        uncharged: false,
+        restores: false,
+    }
+}
+
+/// A step at a key.
+pub fn key_step(action: Action, name: &str, before: Value, after: Value) -> Step {
+    let number = u128::from(name.len() as u64) + 1000;
+    let uuid = (action != Action::CreateKey).then(|| KeyUuid(Uuid::from_u128(number)));
+    let partner = match (&after, &before) {
+        (Value::Key(key), _) | (_, Value::Key(key)) => key.partner.clone().unwrap_or_default(),
+        _ => String::new(),
+    };
+    Step {
+        door: None,
+        key: Some(Named {
+            uuid,
+            name: name.to_owned(),
+        }),
+        partner,
+        write: Write::DeleteKey {
+            key: KeyUuid(Uuid::from_u128(number)),
+            if_match: 1,
+        },
+        cause: cause("PartnerKey", &name.to_lowercase().replace(' ', "-"), 1, None),
+        owner: owner(OwnerKind::PartnerKey, &name.to_lowercase()),
+        fingerprint: format!("f-{name}"),
+        ..door_step(action, 0, "", before, after)
+    }
+}
+
+/// A partner on a door.
+pub fn partner(name: &str) -> Value {
+    Value::Partner(name.to_owned())
+}
+
+/// A key's settings.
+pub fn key(name: &str, partner: Option<&str>, doors: &[(&str, bool)], schedule: &[&str]) -> Value {
+    Value::Key(KeySettings {
+        name: name.to_owned(),
+        partner: partner.map(str::to_owned),
+        doors: doors
+            .iter()
+            .map(|(name, provide_doorcodes)| KeyDoorSetting {
+                name: (*name).to_owned(),
+                provide_doorcodes: *provide_doorcodes,
+            })
+            .collect(),
+        schedule: schedule.iter().map(|interval| (*interval).to_owned()).collect(),
+    })
+}
+
+/// An object.
+pub fn owner(kind: OwnerKind, name: &str) -> OwnerId {
+    OwnerId {
+        kind,
+        name: name.to_owned(),
+        uid: None,
+    }
+}
+
+/// An empty plan.
+pub fn empty() -> Plan {
+    Plan {
+        name: String::from("harbor-point"),
+        building: String::from("Harbor Point"),
+        plan_id: String::from("p-0123456789ab"),
+        hold_id: None,
+        complete: true,
+        summary: Summary::default(),
+        doors: 28,
+        keys: 2,
+        steps: Vec::new(),
+        refusals: Vec::new(),
+        waiting: Vec::new(),
+        unmanaged: Vec::new(),
+        drifted: Vec::new(),
+        approved: Vec::new(),
+        unfitting_approvals: Vec::new(),
+        next_change: None,
+        not_performed: None,
+        notes: Vec::new(),
+    }
+}
+
+/// The plan of the design: two additions, a removal, a refusal.
+pub fn day() -> Plan {
+    let six = ["A", "B", "C", "D", "E", "F"].map(|name| (name, false));
+    let mut removal = door_step(Action::RemoveDoor, 2, "Garage Gate", partner("Parcel Runner"), Value::None);
+    removal.visits = vec![door(2, "Garage Gate")];
+    Plan {
+        summary: Summary {
+            grants: 7,
+            removals: 1,
+            key_creates: 1,
+            refused: 1,
+            door_visits: 1,
+            ..Summary::default()
+        },
+        steps: vec![
+            removal,
+            door_step(Action::AssignDoor, 1, "Front Entrance", Value::None, partner("Parcel Runner")),
+            key_step(
+                Action::CreateKey,
+                "Vacant tours",
+                Value::None,
+                key("Vacant tours", Some("TourPass"), &six, &["Mon Tue 09:00-17:00"]),
+            ),
+        ],
+        refusals: vec![Refusal {
+            cause: cause("PartnerKey", "cleaners", 7, Some(12)),
+            reason: Reason::PartnerImmutable,
+            message: String::from(
+                "DOOR OS never changes a key's partner. Create a new key, move its 5 holders, then delete this one; their \
+                 doorcodes go with it.",
+            ),
+            owner: Some(owner(OwnerKind::PartnerKey, "cleaners")),
+        }],
+        ..empty()
+    }
+}
+
+/// A plan with something held, a key that changes, and people's errands.
+pub fn busy() -> Plan {
+    let mut moved = door_step(Action::ChangeDoor, 3, "Mail Room", partner("OldCo"), partner("Parcel Runner"));
+    moved.held = Some(Reason::DoorHeldByOther);
+    let mut narrowed = key_step(
+        Action::UpdateKey,
+        "Cleaners",
+        key("Cleaners", Some("CleanCo"), &[("Gate", true), ("Hall", false)], &[]),
+        key("Cleaning", Some("CleanCo"), &[("Gate", false)], &["Mon 09:00-12:00"]),
+    );
+    narrowed.holders_affected = Some(5);
+    narrowed.still_opens_by = vec![String::from("its assignment to Hall")];
+    let mut gone = key_step(Action::DeleteKey, "Old", key("Old", Some("OldCo"), &[("Gate", false)], &[]), Value::None);
+    gone.irreversible = true;
+    gone.holders_affected = Some(1);
+    gone.held = Some(Reason::HoldersAffected);
+    Plan {
+        hold_id: Some(String::from("h-77aa")),
+        summary: Summary {
+            key_updates: 1,
+            key_deletes: 1,
+            grants: 1,
+            removals: 3,
+            held: 2,
+            ..Summary::default()
+        },
+        steps: vec![moved, gone, narrowed],
+        waiting: waiting(),
+        unmanaged: vec![HandMade {
+            what: String::from("Side Door"),
+            door: Some(DoorUuid(Uuid::from_u128(9))),
+            partner: String::from("OldCo"),
+            change: String::from("partner put on the door by hand"),
+            owner: None,
+        }],
+        drifted: vec![HandMade {
+            what: String::from("Lobby"),
+            door: Some(DoorUuid(Uuid::from_u128(8))),
+            partner: String::from("Parcel Runner"),
+            change: String::from("partner taken off the door"),
+            owner: Some(owner(OwnerKind::DoorAssignment, "parcel-runner")),
+        }],
+        notes: vec![String::from("3 locks have a history that is not known here.")],
+        ..empty()
+    }
+}
+
+/// A Door Sync, an e-mail for two doors, and a withdrawal.
+pub fn waiting() -> Vec<Waiting> {
+    let base = Waiting {
+        kind: WaitingKind::Sync,
+        door: Some(door(2, "Garage Gate")),
+        partner: String::from("Parcel Runner"),
+        via: Some("door"),
+        since: Some(at("2026-06-01T07:00:00Z")),
+        deadline: Some(at("2026-06-02T07:00:00Z")),
+        reason: Reason::DoorSyncRequired,
+        owner: None,
+    };
+    let email = Waiting {
+        kind: WaitingKind::Email,
+        door: None,
+        partner: String::from("CleanCo"),
+        via: None,
+        deadline: None,
+        reason: Reason::AwaitingAuthorization,
+        ..base.clone()
+    };
+    let authorization = |number, name| Waiting {
+        kind: WaitingKind::Authorization,
+        door: Some(door(number, name)),
+        via: Some("door"),
+        since: None,
+        ..email.clone()
+    };
+    vec![
+        base,
+        email.clone(),
+        Waiting {
+            partner: String::from("OldCo"),
+            reason: Reason::InUse,
+            ..email.clone()
+        },
+        authorization(4, "Pool"),
+        authorization(5, "Gym"),
+    ]
+}
+
+/// A door as it was last seen.
+pub fn row(number: u128, name: &str, connected: Option<bool>) -> DoorRow {
+    DoorRow {
+        uuid: DoorUuid(Uuid::from_u128(number)),
+        name: name.to_owned(),
+        door_type: None,
+        accessibility: None,
+        connected,
+        serial: None,
+        unit: None,
+        holder: Holder::Partner(PartnerUuid(Uuid::from_u128(77))),
+        version: 1,
+        revision: Some(1),
+        access: Vec::new(),
+        access_revision: 1,
+        lock_revision: None,
+        sync_required: None,
+        last_full_sync: None,
+    }
+}
+
+/// A pass with this plan, of which these steps were performed.
+pub fn pass(plan: Plan, after: Plan, results: &[(&str, StepResult)]) -> PassReport {
+    let building = BuildingUuid(Uuid::from_u128(500));
+    let mut ledger = Ledger::new(building);
+    ledger.head.portfolio = Some(AcceptedPortfolio {
+        name: String::from("all"),
+        spec: opendoor_api::PortfolioSpec {
+            authorization_requests: Some(opendoor_api::AuthorizationRequests {
+                from: String::from("Dana <dana@example.com>"),
+            }),
+            ..opendoor_api::PortfolioSpec::default()
+        },
+    });
+    PassReport {
+        building: Building {
+            uuid: building,
+            name: plan.building.clone(),
+            timezone: None,
+        },
+        plan,
+        results: results
+            .iter()
+            .map(|(fingerprint, result)| ((*fingerprint).to_owned(), result.clone()))
+            .collect::<BTreeMap<_, _>>(),
+        after,
+        statuses: Vec::new(),
+        settled: Vec::new(),
+        ledger,
+        observed: Observed {
+            building,
+            building_name: String::from("Harbor Point"),
+            at: at("2026-06-01T07:00:00Z"),
+            partners: Vec::new(),
+            doors: vec![row(2, "Garage Gate", Some(false))],
+            keys: Vec::new(),
+            incomplete: None,
+            clock_skewed: false,
+        },
+        at: at("2026-06-01T07:00:00Z"),
+    }
+}
+
+/// A round of one pass.
+pub fn round(pass: PassReport) -> RoundReport {
+    let target = Target {
+        property: pass.plan.name.clone(),
+        building: pass.building.clone(),
+    };
+    RoundReport {
+        passes: vec![(target, Ok(pass))],
+        not_passed: Vec::new(),
+        strays: Vec::new(),
+        unreadable: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// A round that only looked.
+pub fn looked(plan: Plan) -> RoundReport {
+    round(pass(plan.clone(), plan, &[]))
+}
+
+/// A pass that failed.
+pub fn failed(error: PassError) -> RoundReport {
+    let building = Building {
+        uuid: BuildingUuid(Uuid::from_u128(500)),
+        name: String::from("Harbor Point"),
+        timezone: None,
+    };
+    RoundReport {
+        passes: vec![(
+            Target {
+                property: String::from("harbor-point"),
+                building,
+            },
+            Err(error),
+        )],
+        ..nothing()
+    }
+}
+
+/// A store that failed.
+pub fn store_failed() -> PassError {
+    PassError::Store(StoreError::InUse {
+        place: String::from(".opendoor"),
+    })
+}
+
+/// A round over nothing.
+pub fn nothing() -> RoundReport {
+    RoundReport {
+        passes: Vec::new(),
+        not_passed: Vec::new(),
+        strays: Vec::new(),
+        unreadable: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// A round with one of each thing that belongs to no plan.
+pub fn troubled() -> RoundReport {
+    RoundReport {
+        not_passed: vec![not_passed(Reason::BuildingNotFound)],
+        strays: vec![Problem {
+            reason: Reason::Invalid,
+            message: String::from("no Property \"x\" is declared."),
+            cause: cause("DoorAssignment", "lost", 3, Some(5)),
+        }],
+        unreadable: vec![Unreadable {
+            file: String::from("bad.yaml"),
+            line: Some(2),
+            column: Some(1),
+            message: String::from("not YAML"),
+            text: None,
+        }],
+        notes: vec![String::from("simulator.yaml was skipped")],
+        ..failed(store_failed())
+    }
+}
+
+/// A Property that was not passed over.
+pub fn not_passed(reason: Reason) -> NotPassed {
+    NotPassed {
+        property: String::from("elm-court"),
+        problem: Problem {
+            reason,
+            message: String::from("no building is named \"Elm Court\"."),
+            cause: cause("Property", "elm-court", 4, Some(13)),
+        },
+    }
+}

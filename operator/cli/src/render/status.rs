@@ -1,0 +1,262 @@
+//! Tables: conditions, who opens what, doors to visit, buildings.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use opendoor_door_os::Building;
+use opendoor_planner::reasons::Reason;
+use opendoor_reconciler::pass::PassReport;
+use opendoor_reconciler::round::RoundReport;
+
+use super::style::{STRONG, paint};
+use super::tables::table;
+use super::view::View;
+use super::waiting::{door_of, syncs as due};
+use super::words::{clean, count, list, moment, wrap};
+use crate::who::Answer;
+
+/// Since when each condition has its status, by object and type.
+pub type Since = BTreeMap<String, BTreeMap<String, Timestamp>>;
+
+/// A property that was looked at, and since when its conditions are as they are.
+pub type Looked<'a> = (&'a PassReport, Since);
+
+/// The conditions of every object.
+#[must_use]
+pub fn conditions(properties: &[Looked<'_>]) -> String {
+    let blocks: Vec<String> = properties
+        .iter()
+        .map(|(pass, since)| {
+            let rows = pass.statuses.iter().flat_map(|status| {
+                let known = since.get(&status.owner.to_string());
+                status.conditions.iter().enumerate().map(move |(at, condition)| {
+                    let object = format!("{}/{}", status.owner.kind.as_str(), status.owner.name);
+                    let since = known.and_then(|known| known.get(&condition.kind));
+                    vec![
+                        if at == 0 { object } else { String::new() },
+                        condition.kind.clone(),
+                        condition.status.clone(),
+                        condition.reason.clone(),
+                        since.map_or_else(String::new, |since| moment(*since)),
+                        condition.message.clone(),
+                    ]
+                })
+            });
+            let heading = ["OBJECT", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"];
+            format!("{}\n{}", title(&pass.after.building), table(&heading, rows))
+        })
+        .collect();
+    blocks.join("\n")
+}
+
+/// Who opens a door, or where a partner is.
+#[must_use]
+pub fn who(answer: &Answer) -> String {
+    let first = if answer.is_partner { "DOOR" } else { "PARTNER" };
+    let rows = answer.rows.iter().map(|row| {
+        vec![
+            if answer.is_partner {
+                row.door.clone()
+            } else {
+                row.partner.clone()
+            },
+            row.opens.to_owned(),
+            if row.granted_by.is_empty() {
+                String::from("nothing any more")
+            } else {
+                row.granted_by.join(", ")
+            },
+            row.reason.to_string(),
+            row.since.map_or_else(String::new, moment),
+            row.property.clone(),
+        ]
+    });
+    let mut text = title(&answer.of);
+    text.push('\n');
+    let heading = [first, "OPENS", "GRANTED BY", "REASON", "SINCE", "PROPERTY"];
+    text.push_str(&table(&heading, rows));
+    if answer.rows.is_empty() {
+        text.push_str(if answer.is_partner {
+            "Opens no door that is known here.\n"
+        } else {
+            "No partner opens it, as far as is known here.\n"
+        });
+    }
+    if !answer.unknown.is_empty() {
+        let what = if answer.is_partner {
+            format!("Who else these locks accept is not known: {}.", list(&answer.unknown))
+        } else {
+            String::from("Whether its lock accepts others as well is not known.")
+        };
+        for line in wrap(&format!("{what} See: opendoor explain {}", Reason::HistoryUnknown), 100) {
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The doors to visit.
+#[must_use]
+pub fn syncs(report: &RoundReport) -> String {
+    let view = View::of_round(report, false);
+    let mut blocks = Vec::new();
+    for property in &view.properties {
+        let rows: Vec<Vec<String>> = due(property.after)
+            .map(|waiting| {
+                vec![
+                    door_of(waiting),
+                    waiting.partner.clone(),
+                    waiting.via.unwrap_or_default().to_owned(),
+                    waiting.reason.to_string(),
+                    waiting.since.map_or_else(String::new, moment),
+                    waiting.deadline.map_or_else(String::new, moment),
+                ]
+            })
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let mut doors: Vec<&str> = rows.iter().filter_map(|row| row.first()).map(String::as_str).collect();
+        doors.sort_unstable();
+        doors.dedup();
+        blocks.push(format!(
+            "{}   {}\n{}",
+            title(property.title()),
+            count(doors.len(), "door to visit", "doors to visit"),
+            table(
+                &["DOOR", "STILL OPENS FOR", "BY", "REASON", "SINCE", "DUE"],
+                rows.iter().cloned()
+            )
+        ));
+    }
+    if blocks.is_empty() {
+        return String::from("No Door Sync is due.\n");
+    }
+    blocks.push(String::from(
+        "Perform a Door Sync at each in the DOOR App. The list shortens when DOOR OS proves it; where it cannot, say so with\n\
+         `opendoor sync attest DOOR`.\n",
+    ));
+    blocks.join("\n")
+}
+
+/// The buildings that may be managed.
+#[must_use]
+pub fn buildings(buildings: &[Building]) -> String {
+    let rows = buildings.iter().map(|building| {
+        vec![
+            building.name.clone(),
+            building.uuid.to_string(),
+            building.timezone.clone().unwrap_or_default(),
+        ]
+    });
+    let text = table(&["BUILDING", "UUID", "TIME ZONE"], rows);
+    if text.is_empty() {
+        String::from("These credentials may manage no building.\n")
+    } else {
+        text
+    }
+}
+
+fn title(name: &str) -> String {
+    paint(STRONG, clean(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use opendoor_planner::conditions::{Condition, ObjectStatus};
+    use opendoor_planner::owner::OwnerKind;
+
+    use super::*;
+    use crate::render::samples::{at, busy, empty, looked, owner, pass};
+    use crate::render::style::plain;
+    use crate::who::Row;
+
+    #[test]
+    fn conditions_are_a_table() {
+        let mut pass = pass(empty(), empty(), &[]);
+        let condition = |kind: &str, status: &str, reason: &str| Condition {
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+            message: String::from("1 of 2 doors."),
+        };
+        pass.statuses = vec![ObjectStatus {
+            owner: owner(OwnerKind::DoorAssignment, "parcel-runner"),
+            conditions: vec![
+                condition("Ready", "False", "Progressing"),
+                condition("Applied", "False", "Progressing"),
+            ],
+            declared: 2,
+            applied: 1,
+            enforced: 0,
+            visits: 0,
+            doors: Vec::new(),
+            key: None,
+        }];
+        let mut since = Since::new();
+        since
+            .entry(String::from("DoorAssignment/parcel-runner"))
+            .or_default()
+            .insert(String::from("Ready"), at("2026-06-01T07:00:00Z"));
+        let properties = [(&pass, since)];
+        assert_eq!(
+            plain(&conditions(&properties)),
+            "\
+Harbor Point
+OBJECT                        CONDITION  STATUS  REASON       SINCE                 MESSAGE
+DoorAssignment/parcel-runner  Ready      False   Progressing  2026-06-01 07:00 UTC  1 of 2 doors.
+                              Applied    False   Progressing                        1 of 2 doors.
+"
+        );
+        let json = crate::render::json::status(&properties);
+        assert_eq!(
+            json["properties"][0]["objects"][0]["conditions"][0]["since"],
+            "2026-06-01T07:00:00Z"
+        );
+    }
+
+    #[test]
+    fn who_tells_what_the_lock_may_still_accept() {
+        let answer = Answer {
+            of: String::from("Garage Gate"),
+            is_partner: false,
+            rows: vec![Row {
+                property: String::from("harbor-point"),
+                door: String::from("Garage Gate"),
+                partner: String::from("Parcel Runner"),
+                granted_by: Vec::new(),
+                opens: "STILL",
+                reason: Reason::DoorSyncRequired,
+                since: Some(at("2026-06-01T07:00:00Z")),
+            }],
+            unknown: vec![String::from("Garage Gate")],
+        };
+        assert_eq!(
+            plain(&who(&answer)),
+            "\
+Garage Gate
+PARTNER        OPENS  GRANTED BY        REASON            SINCE                 PROPERTY
+Parcel Runner  STILL  nothing any more  DoorSyncRequired  2026-06-01 07:00 UTC  harbor-point
+Whether its lock accepts others as well is not known. See: opendoor explain HistoryUnknown
+"
+        );
+        assert_eq!(crate::render::json::who(&answer)["rows"][0]["opens"], "STILL");
+    }
+
+    #[test]
+    fn the_sync_list_names_door_partner_and_times() {
+        let text = plain(&syncs(&looked(busy())));
+        assert!(
+            text.starts_with(
+                "\
+Harbor Point   1 door to visit
+DOOR         STILL OPENS FOR  BY    REASON            SINCE                 DUE
+Garage Gate  Parcel Runner    door  DoorSyncRequired  2026-06-01 07:00 UTC  2026-06-02 07:00 UTC
+"
+            ),
+            "{text}"
+        );
+        assert_eq!(syncs(&looked(empty())), "No Door Sync is due.\n");
+    }
+}

@@ -1,0 +1,179 @@
+//! Doors that follow whether somebody lives behind them, and other selectors.
+
+use opendoor_api::DoorSelector;
+use opendoor_planner::observed::{DoorType, Vacancy};
+
+use crate::world::{
+    World, assert_quiet, at, lines, refusals, selecting, strings,
+};
+
+fn vacant_units(world: &mut World) {
+    let selector = DoorSelector {
+        door_type: Some(opendoor_api::DoorType::Residence),
+        vacancy: Some(opendoor_api::Vacancy::Vacant),
+        ..DoorSelector::default()
+    };
+    world.declare("vacant-units", selecting("TourPass", selector));
+}
+
+fn set(world: &mut World, unit: &str, vacancy: Option<Vacancy>) {
+    let now = world.now;
+    let unit = world.row(unit).unit.as_mut().unwrap();
+    unit.vacancy = vacancy;
+    unit.vacancy_since = Some(now);
+}
+
+#[test]
+fn a_unit_is_granted_a_day_after_it_became_vacant() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    let plan = world.pass();
+    assert_eq!(lines(&plan), ["AssignDoor Unit 101: none -> TourPass @vacant-units.yaml:8"]);
+    assert_eq!(plan.next_change, Some(at("2026-03-03T04:00:00Z")), "then Unit 103 is ripe");
+    world.now = at("2026-03-03T04:00:00Z");
+    assert_eq!(
+        lines(&world.pass()),
+        ["AssignDoor Unit 103: none -> TourPass @vacant-units.yaml:8"]
+    );
+}
+
+#[test]
+fn how_long_a_unit_must_be_vacant_can_be_said() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.assignment("vacant-units", |spec| {
+        spec.door_selector.as_mut().unwrap().vacant_for = Some("1h".parse().unwrap());
+    });
+    assert_eq!(world.plan().steps.len(), 2);
+}
+
+#[test]
+fn a_unit_that_is_occupied_loses_access_at_once_and_the_brake_does_not_count_it() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.pass();
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    let plan = world.plan();
+    assert_eq!(lines(&plan), ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]);
+    assert!(plan.steps[0].uncharged);
+}
+
+#[test]
+fn a_unit_of_unknown_vacancy_changes_nothing() {
+    for known in [true, false] {
+        let mut world = World::good();
+        vacant_units(&mut world);
+        world.pass();
+        set(&mut world, "Unit 101", None);
+        set(&mut world, "Unit 103", None);
+        if !known {
+            world.row("Unit 101").unit = None;
+        }
+        world.advance(48 * 60);
+        assert_quiet(&world.pass());
+        assert_eq!(world.record("Unit 101").claims.len(), 1);
+    }
+}
+
+#[test]
+fn occupied_units_are_granted_at_once() {
+    let mut world = World::good();
+    let selector =
+        DoorSelector { vacancy: Some(opendoor_api::Vacancy::Occupied), ..DoorSelector::default() };
+    world.declare("lived-in", selecting("TourPass", selector));
+    assert_eq!(lines(&world.plan()), ["AssignDoor Unit 102: none -> TourPass @lived-in.yaml:8"]);
+}
+
+#[test]
+fn nothing_that_depends_on_time_changes_while_the_clocks_differ() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.pass();
+    world.observed.clock_skewed = true;
+    world.advance(48 * 60);
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0], "Unit 103 is ripe only by a clock in doubt");
+    assert_eq!(refusals(&plan), ["ClockSkewed harbor-point.yaml:1"]);
+}
+
+#[test]
+fn a_move_is_no_matter_of_time() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.pass();
+    world.observed.clock_skewed = true;
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]
+    );
+}
+
+#[test]
+fn a_selector_follows_type_and_name_and_leaves_out_what_it_must() {
+    let mut world = World::good();
+    let selector = DoorSelector {
+        accessibility: Some(opendoor_api::Accessibility::Private),
+        name_pattern: Some("Unit *".to_owned()),
+        ..DoorSelector::default()
+    };
+    let mut spec = selecting("Parcel Runner", selector);
+    spec.except_doors = Some(strings(&["Unit 102"]));
+    world.declare("units", spec);
+    assert_eq!(
+        lines(&world.plan()),
+        [
+            "AssignDoor Unit 101: none -> Parcel Runner @units.yaml:8",
+            "AssignDoor Unit 103: none -> Parcel Runner @units.yaml:8",
+        ]
+    );
+}
+
+#[test]
+fn an_exception_that_names_no_door_grants_and_revokes_nothing() {
+    let mut world = World::good();
+    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let mut spec = selecting("Parcel Runner", selector);
+    spec.except_doors = Some(strings(&["Unit 1O2"]));
+    world.declare("units", spec);
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(refusals(&plan), ["DoorNotFound units.yaml:31"]);
+}
+
+#[test]
+fn an_exception_whose_name_now_means_another_door_grants_neither() {
+    let mut world = World::good();
+    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let mut spec = selecting("Parcel Runner", selector);
+    spec.except_doors = Some(strings(&["Unit 102"]));
+    world.declare("units", spec);
+    world.pass();
+    world.row("Unit 102").name = "Unit 102 old".to_owned();
+    world.row("Unit 103").name = "Unit 102".to_owned();
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert!(refusals(&plan).contains(&"IdentityChanged units.yaml:31".to_owned()));
+}
+
+#[test]
+fn an_exception_that_left_the_building_does_not_stop_its_selector() {
+    let mut world = World::good();
+    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let mut spec = selecting("Parcel Runner", selector);
+    spec.except_doors = Some(strings(&["Unit 103", "Unit 102"]));
+    world.declare("units", spec);
+    world.plan();
+    world.observed.doors.retain(|row| row.name != "Unit 103");
+    assert_eq!(lines(&world.plan()), ["AssignDoor Unit 101: none -> Parcel Runner @units.yaml:8"]);
+}
+
+#[test]
+fn a_door_of_unknown_type_is_not_selected_by_type() {
+    let mut world = World::good();
+    world.row("Unit 101").door_type = None;
+    world.row("Unit 103").door_type = Some(DoorType::Service);
+    vacant_units(&mut world);
+    world.advance(48 * 60);
+    assert_quiet(&world.plan());
+}

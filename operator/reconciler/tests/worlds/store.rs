@@ -1,0 +1,133 @@
+//! Ledgers as bytes in memory: what is not committed is lost with the process.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use opendoor_planner::ids::BuildingUuid;
+use opendoor_planner::ledger::{Ledger, Unsaved};
+use opendoor_reconciler::gather::Heads;
+use opendoor_reconciler::ports::{Event, Ledgers, StoreError};
+use serde_json::Value;
+
+use crate::effects::Effects;
+use crate::mutants::Mutant;
+
+/// What outlives a process.
+#[derive(Debug, Default)]
+pub struct Disk {
+    kept: RefCell<BTreeMap<BuildingUuid, Kept>>,
+    commits: Cell<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    head: Vec<u8>,
+    doors: Vec<u8>,
+    /// Counts commits, for compare-and-swap.
+    version: u64,
+}
+
+impl Disk {
+    /// How often anything was committed.
+    pub fn commits(&self) -> u64 {
+        self.commits.get()
+    }
+
+    /// All bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let kept = self.kept.borrow();
+        kept.values()
+            .flat_map(|kept| kept.head.iter().chain(&kept.doors).copied())
+            .collect()
+    }
+
+    /// The ledgers as JSON, by building.
+    pub fn ledgers(&self) -> BTreeMap<uuid::Uuid, (Value, Value)> {
+        let parse = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap();
+        let kept = self.kept.borrow();
+        kept.iter()
+            .map(|(building, kept)| (building.0, (parse(&kept.head), parse(&kept.doors))))
+            .collect()
+    }
+}
+
+/// The ledgers as one process sees them.
+pub struct Store {
+    disk: Rc<Disk>,
+    effects: Effects,
+    mutant: Mutant,
+    /// The version of each ledger that this process loaded or wrote last.
+    loaded: RefCell<BTreeMap<BuildingUuid, u64>>,
+}
+
+impl Store {
+    pub fn new(disk: Rc<Disk>, effects: Effects, mutant: Mutant) -> Self {
+        Self {
+            disk,
+            effects,
+            mutant,
+            loaded: RefCell::default(),
+        }
+    }
+
+    fn failed(why: &str) -> StoreError {
+        StoreError::Failed {
+            place: String::from("memory"),
+            doing: "committed",
+            why: why.to_owned(),
+            next: "This is a fault of the program.",
+        }
+    }
+}
+
+impl Ledgers for Store {
+    async fn heads(&self) -> Result<Heads, StoreError> {
+        let kept = self.disk.kept.borrow();
+        Ok(kept
+            .iter()
+            .map(|(building, kept)| (*building, serde_json::from_slice(&kept.head).unwrap()))
+            .collect())
+    }
+
+    async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
+        let kept = self.disk.kept.borrow();
+        let found = kept.get(&building);
+        let version = found.map_or(0, |kept| kept.version);
+        self.loaded.borrow_mut().insert(building, version);
+        Ok(found.map(|kept| {
+            let head = serde_json::from_slice(&kept.head).unwrap();
+            let doors = serde_json::from_slice(&kept.doors).unwrap();
+            Ledger::stored(building, head, doors)
+        }))
+    }
+
+    async fn commit(&self, ledger: &mut Ledger, _: &[Event]) -> Result<(), StoreError> {
+        self.effects.point().await;
+        let expected = self.loaded.borrow().get(&ledger.building).copied();
+        let found = self
+            .disk
+            .kept
+            .borrow()
+            .get(&ledger.building)
+            .map_or(0, |kept| kept.version);
+        if expected.unwrap_or(0) != found {
+            return Err(Self::failed("another process wrote since it was loaded"));
+        }
+        let mut head = serde_json::to_value(&ledger.head).unwrap();
+        let mut doors = serde_json::to_value(&ledger.doors).unwrap();
+        if self.mutant.commits(&mut head, &mut doors) {
+            let kept = Kept {
+                head: serde_json::to_vec(&head).unwrap(),
+                doors: serde_json::to_vec(&doors).unwrap(),
+                version: found + 1,
+            };
+            self.disk.kept.borrow_mut().insert(ledger.building, kept);
+            self.loaded.borrow_mut().insert(ledger.building, found + 1);
+            self.disk.commits.set(self.disk.commits.get() + 1);
+        }
+        ledger.unsaved = Unsaved::default();
+        self.effects.point().await;
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! A directory of YAML, a served simulator, and the binary between them.
+
+use std::net::TcpListener as StdListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use bytes::Bytes;
+use http::Request;
+use opendoor_simulator::{Clock, Outcome, Simulator, WorldFile, serve};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub const WORLD: &str = "
+partners:
+  - { name: Parcel Runner, authorizedAt: [Harbor Point] }
+  - { name: TourPass, authorizedAt: [Harbor Point] }
+  - { name: CleanCo }
+buildings:
+  - name: Harbor Point
+    doors:
+      - { name: Front Entrance, doorType: BuildingEntrance }
+      - { name: Mail Room }
+      - { name: Garage Gate, connected: false }
+      - { name: Unit 101, doorType: Residence, connected: false, unit: '101', vacancy: Vacant }
+    keys:
+      - { name: Staff, doors: [Front Entrance], holders: { NON_RESIDENT: 2 } }
+";
+
+pub const PROPERTY: &str = "apiVersion: opendoor.dev/v1alpha1
+kind: Property
+metadata: { name: harbor-point }
+spec:
+  building: Harbor Point
+  partners: [{ name: Parcel Runner }, { name: TourPass }]
+";
+
+pub struct World {
+    pub yaml: TempDir,
+    pub simulator: Simulator,
+    url: String,
+}
+
+/// What the binary said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}: {}\n{}", self.out, self.err))
+    }
+
+    /// Expects an exit code.
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}\n{}", self.out, self.err);
+        self
+    }
+}
+
+pub fn opendoor() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_opendoor"))
+}
+
+/// Runs the binary in a folder.
+pub fn run_in(folder: &Path, words: &[&str]) -> Said {
+    let output: Output = Command::new(opendoor())
+        .args(words)
+        .current_dir(folder)
+        .env_remove("OPENDOOR_URL")
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::of(WORLD)
+    }
+
+    pub fn of(world: &str) -> Self {
+        let world = WorldFile::parse(world).unwrap();
+        let simulator = Simulator::new(world, 1, Clock::default()).unwrap();
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let served = simulator.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                serve(served, listener, std::future::pending::<()>())
+                    .await
+                    .unwrap();
+            });
+        });
+        let world = Self {
+            yaml: TempDir::new().unwrap(),
+            simulator,
+            url,
+        };
+        world.write("property.yaml", PROPERTY);
+        world
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.yaml.path().join(file), text).unwrap();
+    }
+
+    pub fn remove(&self, file: &str) {
+        std::fs::remove_file(self.yaml.path().join(file)).unwrap();
+    }
+
+    /// Runs the binary in the directory of YAML against the served simulator.
+    pub fn run(&self, words: &[&str]) -> Said {
+        let mut all = words.to_vec();
+        all.extend(["--door-os", &self.url]);
+        run_in(self.yaml.path(), &all)
+    }
+
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        match self.simulator.handle(request) {
+            Outcome::Respond { response, .. } => {
+                assert!(response.status().is_success(), "{:?}", response.body());
+                serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+            }
+            Outcome::Lost { .. } => panic!("{method} {path} was lost"),
+        }
+    }
+
+    pub fn door(&self, door: &str) -> String {
+        let uuid = self.simulator.door_uuid("Harbor Point", door).unwrap();
+        uuid.to_string()
+    }
+
+    pub fn sync(&self, door: &str, kind: &str) {
+        let path = format!("/app/v1/doors/{}/sync", self.door(door));
+        self.call("POST", &path, &json!({ "kind": kind }));
+    }
+
+    pub fn opens(&self, door: &str, partner: &str) -> bool {
+        let partner = self.simulator.partner_uuid(partner).unwrap();
+        let path = format!("/locks/{}/try", self.door(door));
+        self.call("POST", &path, &json!({ "partnerUuid": partner }))["opens"]
+            .as_bool()
+            .unwrap()
+    }
+
+    pub fn edit_door(&self, door: &str, change: &Value) {
+        self.call("PATCH", &format!("/sim/v1/doors/{}", self.door(door)), change);
+    }
+}
+
+pub fn assignment(name: &str, partner: &str, doors: &str) -> String {
+    format!(
+        "apiVersion: opendoor.dev/v1alpha1
+kind: DoorAssignment
+metadata: {{ name: {name} }}
+spec:
+  propertyRef: {{ name: harbor-point }}
+  partner: {partner}
+  doors: [{doors}]
+"
+    )
+}
+
+pub fn key(name: &str, partner: &str, door: &str) -> String {
+    format!(
+        "apiVersion: opendoor.dev/v1alpha1
+kind: PartnerKey
+metadata: {{ name: {name} }}
+spec:
+  propertyRef: {{ name: harbor-point }}
+  partner: {partner}
+  doors: [{{ name: {door} }}]
+"
+    )
+}

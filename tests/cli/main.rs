@@ -1,0 +1,16 @@
+//! The real binary, as a user runs it: against a simulated DOOR OS served by this test, and against
+//! the world it embeds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod commands;
+mod fixture;
+mod flows;
