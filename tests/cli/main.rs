@@ -14,3 +14,4 @@
 mod commands;
 mod fixture;
 mod flows;
+mod readme;

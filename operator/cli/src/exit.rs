@@ -57,7 +57,10 @@ impl Verdict {
         } else {
             Self::CannotTell
         };
-        let refusals = plan.refusals.iter().map(|refusal| of_reason(refusal.reason));
+        let refusals = plan
+            .refusals
+            .iter()
+            .map(|refusal| of_reason(refusal.reason));
         let steps = plan.steps.iter().map(|step| match step.held {
             Some(_) => Self::Refused,
             None => Self::Changes,
@@ -99,12 +102,13 @@ impl Verdict {
             Ok(pass) => one(pass),
             Err(error) => of_error(error),
         });
-        let not_passed = report.not_passed.iter().map(|other| {
-            match other.problem.reason.class() {
+        let not_passed = report
+            .not_passed
+            .iter()
+            .map(|other| match other.problem.reason.class() {
                 Class::CannotTell => Self::CannotTell,
                 _ => Self::Refused,
-            }
-        });
+            });
         let strays = report.strays.iter().map(|_| Self::Refused);
         let unreadable = report.unreadable.iter().map(|_| Self::CannotTell);
         Self::worst(passes.chain(not_passed).chain(strays).chain(unreadable))
@@ -212,9 +216,19 @@ mod tests {
             (by_hand, 0, 2, "added by hand"),
             (only_steps, 2, 2, "changes"),
             (suspended, 2, 2, "changes that are not performed"),
-            (refused(Reason::WaitingForKeyName), 2, 2, "waiting for a key's name"),
+            (
+                refused(Reason::WaitingForKeyName),
+                2,
+                2,
+                "waiting for a key's name",
+            ),
             (refused(Reason::PartnerImmutable), 3, 3, "refused"),
-            (refused(Reason::DeclarationIncomplete), 3, 3, "held by a refusal"),
+            (
+                refused(Reason::DeclarationIncomplete),
+                3,
+                3,
+                "held by a refusal",
+            ),
             (busy(), 3, 3, "held steps"),
             (refused(Reason::OutcomeUnknown), 4, 4, "an answer unknown"),
             (incomplete, 4, 4, "incomplete, with refusals"),
@@ -222,8 +236,16 @@ mod tests {
             assert_eq!(Verdict::of_plan(&plan).code(), code, "{what}");
             assert_eq!(Verdict::of_drift(&plan).code(), of_drift, "drift, {what}");
             let report = looked(plan);
-            assert_eq!(Verdict::of_round(&report, false).code(), code, "round, {what}");
-            assert_eq!(Verdict::of_drift_round(&report).code(), of_drift, "drift round, {what}");
+            assert_eq!(
+                Verdict::of_round(&report, false).code(),
+                code,
+                "round, {what}"
+            );
+            assert_eq!(
+                Verdict::of_drift_round(&report).code(),
+                of_drift,
+                "drift round, {what}"
+            );
         }
     }
 

@@ -255,7 +255,10 @@ mod tests {
     fn a_name_is_suggested_only_if_it_looks_like_the_one_written() {
         let known = ["Parcel Runner", "TourPass"];
         let suggested = did_you_mean("parcel runer", known);
-        assert_eq!(suggested.as_deref(), Some("Did you mean \"Parcel Runner\"?"));
+        assert_eq!(
+            suggested.as_deref(),
+            Some("Did you mean \"Parcel Runner\"?")
+        );
         assert_eq!(did_you_mean("CleanCo", known), None);
     }
 

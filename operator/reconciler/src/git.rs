@@ -105,7 +105,9 @@ struct Entry {
 impl Tree {
     fn open(root: &Path, reference: &str) -> Result<Self, GitError> {
         let is_file = root.is_file();
-        let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = root
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         let place = match (is_file, parent) {
             (false, _) => root.to_owned(),
             (true, Some(parent)) => parent.to_owned(),
@@ -145,7 +147,10 @@ impl Tree {
 
     /// Its files that may declare something, in the order of the working tree's walk.
     fn entries(&self) -> Result<Vec<Entry>, GitError> {
-        let listed = git(&self.place, &["ls-tree", "-r", "-z", &self.commit, "--", "."])?;
+        let listed = git(
+            &self.place,
+            &["ls-tree", "-r", "-z", &self.commit, "--", "."],
+        )?;
         if !listed.status.success() {
             return Err(self.failed("ls-tree", said(&listed)));
         }

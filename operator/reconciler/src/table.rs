@@ -24,7 +24,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
-use opendoor_planner::observed::{Access, DoorRow, Holder, KeyDoor, KeyRow, Observed, Partner, Via};
+use opendoor_planner::observed::{
+    Access, DoorRow, Holder, KeyDoor, KeyRow, Observed, Partner, Via,
+};
 use uuid::Uuid;
 
 use cells::Written;
@@ -126,7 +128,10 @@ impl Table {
         };
         for (building, doors) in by_building {
             let (observed, said) = read_building(building, &doors, &mut faults);
-            let blank = observed.doors.iter().filter(|row| row.holder == Holder::Unknown);
+            let blank = observed
+                .doors
+                .iter()
+                .filter(|row| row.holder == Holder::Unknown);
             let blank = blank.count();
             if blank > 0 {
                 table.notes.push(format!(
@@ -201,7 +206,9 @@ fn read_building(
             }
         }
         let connected = connected(door_name, rows, faults);
-        observed.doors.push(door_row(door, door_name, dropdown(rows), connected));
+        observed
+            .doors
+            .push(door_row(door, door_name, dropdown(rows), connected));
     }
     for (key_name, rows) in keys {
         let uuid = KeyUuid(identity("key", name, key_name));
@@ -209,7 +216,9 @@ fn read_building(
         if partner.is_none() {
             said.partner_unknown.insert(uuid);
         }
-        observed.keys.push(key_row(uuid, key_name, partner, rows.doors));
+        observed
+            .keys
+            .push(key_row(uuid, key_name, partner, rows.doors));
     }
     observed.partners = partners
         .into_iter()
@@ -288,10 +297,16 @@ fn dropdown(rows: &[&Row]) -> Holder {
 }
 
 fn connected(door: &str, rows: &[&Row], faults: &mut Faults<'_>) -> Option<bool> {
-    let mut said = rows.iter().filter_map(|row| Some((row.line, row.connected?)));
+    let mut said = rows
+        .iter()
+        .filter_map(|row| Some((row.line, row.connected?)));
     let (line, connected) = said.next()?;
     for (other, differs) in said.filter(|(_, other)| *other != connected) {
-        let (now, before) = if differs { ("yes", "no") } else { ("no", "yes") };
+        let (now, before) = if differs {
+            ("yes", "no")
+        } else {
+            ("no", "yes")
+        };
         let why = format!(
             "says {now} to whether \"{door}\" is connected, and line {line} says {before}; correct one of them"
         );

@@ -39,7 +39,10 @@ mod tests {
             let mut out = Vec::new();
             run(*shell, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
-            assert!(text.contains("attest") && text.contains("observed"), "{shell}");
+            assert!(
+                text.contains("attest") && text.contains("observed"),
+                "{shell}"
+            );
         }
     }
 }

@@ -63,7 +63,10 @@ mod tests {
         let printed = String::from_utf8(out).unwrap();
         assert_eq!(printed.lines().count(), 5);
         for line in printed.lines() {
-            assert!(fs::read_to_string(line).unwrap().contains("opendoor.dev"), "{line}");
+            assert!(
+                fs::read_to_string(line).unwrap().contains("opendoor.dev"),
+                "{line}"
+            );
         }
     }
 

@@ -19,7 +19,13 @@ const WIDTH: usize = 96;
 pub fn explain(word: Option<&str>, output: &output::Output) -> Verdict {
     let mut err = anstream::stderr().lock();
     // A reader that went away has read enough.
-    run(word, output.form(), &mut anstream::stdout().lock(), &mut err).unwrap_or_default()
+    run(
+        word,
+        output.form(),
+        &mut anstream::stdout().lock(),
+        &mut err,
+    )
+    .unwrap_or_default()
 }
 
 fn run(

@@ -126,7 +126,9 @@ mod tests {
     #[tokio::test]
     async fn the_first_line_is_the_address_alone() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let verdict = run(any_port(), None, 1, async {}, &mut out, &mut err).await.unwrap();
+        let verdict = run(any_port(), None, 1, async {}, &mut out, &mut err)
+            .await
+            .unwrap();
         assert_eq!(verdict, Verdict::Done);
         let out = String::from_utf8(out).unwrap();
         let port = out
@@ -134,7 +136,11 @@ mod tests {
             .and_then(|rest| rest.strip_suffix('\n'))
             .unwrap();
         assert_ne!(port.parse::<u16>().unwrap(), 0);
-        assert!(String::from_utf8(err).unwrap().starts_with("SIMULATED DOOR OS"));
+        assert!(
+            String::from_utf8(err)
+                .unwrap()
+                .starts_with("SIMULATED DOOR OS")
+        );
     }
 
     #[tokio::test]
@@ -147,7 +153,10 @@ mod tests {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let failed = run(any_port(), Some(&file), 1, async {}, &mut out, &mut err).await;
             let message = failed.unwrap_err().to_string();
-            assert!(message.starts_with(&file.display().to_string()), "{message}");
+            assert!(
+                message.starts_with(&file.display().to_string()),
+                "{message}"
+            );
             assert!(out.is_empty());
         }
     }
@@ -157,6 +166,11 @@ mod tests {
         let taken = std::net::TcpListener::bind(any_port()).unwrap();
         let address = taken.local_addr().unwrap();
         let failed = run(address, None, 1, async {}, &mut Vec::new(), &mut Vec::new()).await;
-        assert!(failed.unwrap_err().to_string().contains("cannot be listened on"));
+        assert!(
+            failed
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be listened on")
+        );
     }
 }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use opendoor_planner::plan::{Action, KeySettings, Plan, Step, Value};
+use opendoor_planner::plan::{Action, KeySettings, Plan, Step, Value, WaitingKind};
 use opendoor_planner::reasons::{Class, Reason};
 use opendoor_reconciler::round::RoundReport;
 
 use super::view::{Became, PropertyView, View};
-use super::waiting::{door_of, syncs};
+use super::waiting::{door_of, doors_waiting, few, of_kind, syncs};
 use super::words::{clean, place, wrap};
 
 /// Width of the text.
@@ -33,7 +33,9 @@ fn everything(view: &View<'_>) -> String {
         .iter()
         .map(|problem| {
             let place = problem.cause.as_ref().map(|cause| place(cause, true));
-            let about = place.or_else(|| problem.property.clone()).unwrap_or_default();
+            let about = place
+                .or_else(|| problem.property.clone())
+                .unwrap_or_default();
             item(&format!("{about}: {}", problem.message))
         })
         .collect();
@@ -58,7 +60,11 @@ fn building(view: &PropertyView<'_>) -> String {
     }
     let width = due.len().to_string().len();
     for (number, step) in due.iter().enumerate() {
-        text.push_str(&format!("  {:>width$}. {}\n", number + 1, clicks(view, step)));
+        text.push_str(&format!(
+            "  {:>width$}. {}\n",
+            number + 1,
+            clicks(view, step)
+        ));
         for warning in warnings(step) {
             text.push_str(&format!("  {:width$}  {warning}\n", ""));
         }
@@ -86,6 +92,12 @@ fn building(view: &PropertyView<'_>) -> String {
             refusal.reason,
             place(&refusal.cause, true),
             refusal.message
+        )));
+    }
+    for (partner, doors) in unauthorised(plan) {
+        not.push_str(&item(&format!(
+            "waits for DOOR's authorisation: {partner} at {}. See: opendoor email",
+            few(&doors)
         )));
     }
     if !not.is_empty() {
@@ -158,9 +170,18 @@ fn edits(step: &Step) -> Vec<String> {
             edits.push(format!("{word}: {}", names.join(", ")));
         }
     };
-    among("remove doors", had.difference(&has).map(String::as_str).collect());
-    among("add doors", has.difference(&had).map(String::as_str).collect());
-    for (word, on) in [("Provide Doorcodes on", true), ("Provide Doorcodes off", false)] {
+    among(
+        "remove doors",
+        had.difference(&has).map(String::as_str).collect(),
+    );
+    among(
+        "add doors",
+        has.difference(&had).map(String::as_str).collect(),
+    );
+    for (word, on) in [
+        ("Provide Doorcodes on", true),
+        ("Provide Doorcodes off", false),
+    ] {
         let changed = after.doors.iter().filter(|door| {
             let was = before.doors.iter().find(|other| other.name == door.name);
             door.provide_doorcodes == on && was.is_some_and(|was| was.provide_doorcodes != on)
@@ -202,7 +223,11 @@ fn door(view: &PropertyView<'_>, step: &Step) -> String {
         return String::new();
     };
     let alike = view.observed.map_or(0, |observed| {
-        observed.doors.iter().filter(|row| row.name == door.name).count()
+        observed
+            .doors
+            .iter()
+            .filter(|row| row.name == door.name)
+            .count()
     });
     match door.uuid.filter(|_| alike > 1) {
         Some(uuid) => format!("{} (the one with the uuid {uuid})", door.name),
@@ -262,6 +287,17 @@ fn visits(view: &PropertyView<'_>, due: &[&Step]) -> Vec<String> {
         .collect()
 }
 
+/// Partners that are in no dropdown yet, with the doors that wait for them.
+fn unauthorised(plan: &Plan) -> Vec<(String, Vec<String>)> {
+    let partners: BTreeSet<&str> = of_kind(plan, WaitingKind::Authorization)
+        .map(|waiting| waiting.partner.as_str())
+        .collect();
+    partners
+        .into_iter()
+        .map(|partner| (clean(partner).into_owned(), doors_waiting(plan, partner)))
+        .collect()
+}
+
 fn item(text: &str) -> String {
     let mut lines = String::new();
     for (number, line) in wrap(text, WIDTH - 6).iter().enumerate() {
@@ -272,84 +308,4 @@ fn item(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::render::samples::{busy, day, empty, key, key_step, looked, row, troubled};
-
-    #[test]
-    fn a_plan_becomes_the_help_centres_own_steps() {
-        assert_eq!(
-            round(&looked(day())),
-            "\
-Harbor Point
-  1. Access > Doors > Garage Gate > Edit door > partner: None > Save
-  2. Access > Doors > Front Entrance > Edit door > partner: Parcel Runner > Save
-  3. Access > Keys > Add key + > name: Vacant tours > doors: A, B, C, D, E, F > schedule: Mon Tue 09:00-17:00 > partner: TourPass > Add key
-     Its partner can never change.
-  Then perform a Door Sync in the DOOR App at:
-    - Garage Gate (Parcel Runner may open it until then)
-  Not to be done:
-    - refused, PartnerImmutable: cleaners.yaml:7:12 DOOR OS never changes a key's partner. Create a
-      new key, move its 5 holders, then delete this one; their doorcodes go with it.
-"
-        );
-    }
-
-    #[test]
-    fn what_is_held_is_not_to_be_done() {
-        assert_eq!(
-            round(&looked(busy())),
-            "\
-Harbor Point
-  1. Access > Keys > Cleaners > Edit > name: Cleaning > remove doors: Hall > Provide Doorcodes off: Gate > schedule: Mon 09:00-12:00 > Save
-     5 people hold it.
-  Then perform a Door Sync in the DOOR App at:
-    - Garage Gate (Parcel Runner may open it until then)
-  Not to be done:
-    - held, DoorHeldByOther: Access > Doors > Mail Room > Edit door > partner: Parcel Runner > Save
-    - held, HoldersAffected: Access > Keys > Old > Edit > Delete key > Yes, delete
-"
-        );
-    }
-
-    #[test]
-    fn a_conversion_says_that_it_is_for_good() {
-        let step = key_step(
-            Action::ConvertKey,
-            "Vendors",
-            key("Vendors", None, &[("Gate", false)], &["Mon 09:00-12:00"]),
-            key("Vendors", Some("CleanCo"), &[("Gate", true), ("Hall", true)], &[]),
-        );
-        let plan = Plan {
-            steps: vec![step],
-            ..empty()
-        };
-        assert_eq!(
-            round(&looked(plan)),
-            "\
-Harbor Point
-  1. Access > Keys > Vendors > Edit > add doors: Hall > Provide Doorcodes on: Gate, Hall > schedule: always > partner: CleanCo > Save
-     For good: it becomes a partner key, whose partner can never change.
-"
-        );
-    }
-
-    #[test]
-    fn doors_of_one_name_are_told_apart() {
-        let mut report = looked(day());
-        for pass in report.passes.iter_mut().filter_map(|(_, pass)| pass.as_mut().ok()) {
-            pass.observed.doors.push(row(3, "Garage Gate", None));
-        }
-        let text = round(&report);
-        assert!(
-            text.contains("Garage Gate (the one with the uuid 00000000-0000-0000-0000-000000000002) > Edit door"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn nothing_to_do_and_trouble_are_said() {
-        assert_eq!(plans(&[empty()]), "Harbor Point\n  Nothing to do.\n");
-        assert!(round(&troubled()).starts_with("Not looked at:\n    - harbor-point: the state in"));
-    }
-}
+mod tests;

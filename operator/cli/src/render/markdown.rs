@@ -23,27 +23,60 @@ const OPEN_ROWS: usize = 25;
 #[must_use]
 pub fn round(report: &RoundReport, performed: bool) -> String {
     let title = if performed { "Applied" } else { "Plan" };
-    comment(title, &View::of_round(report, performed), everything)
+    let view = View::of_round(report, performed);
+    comment(title, &in_short(&view), &view, everything)
 }
 
 /// Plans made against a table of doors.
 #[must_use]
 pub fn plans(plans: &[Plan]) -> String {
-    comment("Plan", &View::of_plans(plans), everything)
+    let view = View::of_plans(plans);
+    comment("Plan", &in_short(&view), &view, everything)
 }
 
 /// What people changed by hand.
 #[must_use]
 pub fn drift(report: &RoundReport) -> String {
-    comment("Drift", &View::of_round(report, false), by_hand)
+    let view = View::of_round(report, false);
+    let sum = |of: fn(&Plan) -> usize| -> usize {
+        view.properties
+            .iter()
+            .map(|property| of(property.plan))
+            .sum()
+    };
+    let drifted = sum(|plan| plan.drifted.len());
+    let unmanaged = sum(|plan| plan.unmanaged.len());
+    let outstanding = sum(|plan| plan.steps.len());
+    let short = format!(
+        "{drifted} changed by hand, {unmanaged} declared by nobody, {} outstanding.",
+        count(outstanding, "change", "changes")
+    );
+    comment("Drift", &short, &view, by_hand)
 }
 
-fn comment(title: &str, view: &View<'_>, rows: fn(&PropertyView<'_>) -> Vec<Row>) -> String {
+/// All of it in a line.
+fn in_short(view: &View<'_>) -> String {
+    let refused: usize = view
+        .properties
+        .iter()
+        .map(|property| property.after.refusals.len())
+        .sum();
+    totals(view).unwrap_or_else(|| match refused + view.problems.len() {
+        0 => String::from("Nothing to do."),
+        wrong => format!("No changes; {wrong} refused or not looked at."),
+    })
+}
+
+fn comment(
+    title: &str,
+    short: &str,
+    view: &View<'_>,
+    rows: fn(&PropertyView<'_>) -> Vec<Row>,
+) -> String {
     let mut page = Page::default();
     page.line(&format!("## OpenDOOR: {title}"));
     page.line("");
-    let nothing = || String::from("Nothing to do.");
-    page.line(&format!("**{}**", escape(&totals(view).unwrap_or_else(nothing))));
+    page.line(&format!("**{}**", escape(short)));
     for property in &view.properties {
         section(&mut page, property, &rows(property));
     }
@@ -71,7 +104,9 @@ fn everything(property: &PropertyView<'_>) -> Vec<Row> {
 fn by_hand(property: &PropertyView<'_>) -> Vec<Row> {
     let after = property.after;
     let drifted = after.drifted.iter().map(Row::of_drifted);
-    drifted.chain(after.unmanaged.iter().map(Row::of_unmanaged)).collect()
+    drifted
+        .chain(after.unmanaged.iter().map(Row::of_unmanaged))
+        .collect()
 }
 
 fn section(page: &mut Page, property: &PropertyView<'_>, rows: &[Row]) {
@@ -151,7 +186,10 @@ fn note(row: &Row) -> String {
 
 /// What changes in keys, folded.
 fn differences(page: &mut Page, rows: &[Row]) {
-    let keys: Vec<&Row> = rows.iter().filter(|row| !row.difference.is_empty()).collect();
+    let keys: Vec<&Row> = rows
+        .iter()
+        .filter(|row| !row.difference.is_empty())
+        .collect();
     if keys.is_empty() {
         return;
     }
@@ -234,7 +272,9 @@ impl Page {
         }
         if self.cut > 0 {
             let lines = count(self.cut, "line is", "lines are");
-            self.text.push_str(&format!("\n{lines} left out here. All of it: `opendoor plan`.\n"));
+            self.text.push_str(&format!(
+                "\n{lines} left out here. All of it: `opendoor plan`.\n"
+            ));
         }
         self.text
     }
@@ -303,12 +343,31 @@ mod tests {
             ),
             "{text}"
         );
-        assert!(text.contains("<details><summary>Waiting on people (3)</summary>\n\n- **SYNC** Garage Gate"), "{text}");
+        assert!(
+            text.contains(
+                "<details><summary>Waiting on people (3)</summary>\n\n- **SYNC** Garage Gate"
+            ),
+            "{text}"
+        );
         assert!(text.contains("`opendoor apply --approve h-77aa`"), "{text}");
-        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert_eq!(
+            text.matches("<details>").count(),
+            text.matches("</details>").count()
+        );
         let drifted = drift(&looked(busy()));
-        assert!(drifted.contains("Lobby") && !drifted.contains("Mail Room"), "{drifted}");
-        assert!(round(&troubled(), false).contains("### Not looked at\n"));
+        assert!(
+            drifted.contains("Lobby") && !drifted.contains("Mail Room"),
+            "{drifted}"
+        );
+        assert!(
+            drifted.contains("**1 changed by hand, 1 declared by nobody, 3 changes outstanding.**"),
+            "{drifted}"
+        );
+        let troubled = round(&troubled(), false);
+        assert!(
+            troubled.contains("**No changes; 4 refused or not looked at.**\n\n### Not looked at\n"),
+            "{troubled}"
+        );
     }
 
     #[test]
@@ -318,7 +377,10 @@ mod tests {
         let text = round(&looked(plan), false);
         assert!(text.len() <= LONGEST, "{}", text.len());
         assert!(text.ends_with("lines are left out here. All of it: `opendoor plan`.\n"));
-        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert_eq!(
+            text.matches("<details>").count(),
+            text.matches("</details>").count()
+        );
         assert_eq!(text.matches("```").count() % 2, 0);
     }
 

@@ -54,7 +54,9 @@ impl Row {
             (Some(_), _) => ('!', Tone::Ask),
             (None, Action::AssignDoor | Action::CreateKey) => ('+', Tone::Add),
             (None, Action::RemoveDoor | Action::DeleteKey) => ('-', Tone::Remove),
-            (None, Action::ChangeDoor | Action::ConvertKey | Action::UpdateKey) => ('~', Tone::Change),
+            (None, Action::ChangeDoor | Action::ConvertKey | Action::UpdateKey) => {
+                ('~', Tone::Change)
+            }
         };
         Self {
             mark,
@@ -64,7 +66,10 @@ impl Row {
             place: place(&step.cause, false),
             remark: remark(step, became),
             strong: step.held.is_some()
-                || matches!(became, Some(Became::Refused(_) | Became::Unknown | Became::NotSent(_))),
+                || matches!(
+                    became,
+                    Some(Became::Refused(_) | Became::Unknown | Became::NotSent(_))
+                ),
             message: String::new(),
             difference: difference(&step.before, &step.after),
         }
@@ -117,10 +122,9 @@ impl Row {
     #[must_use]
     pub fn of_drifted(made: &HandMade) -> Self {
         Self {
-            place: made
-                .owner
-                .as_ref()
-                .map_or_else(String::new, |owner| format!("{}/{}", owner.kind.as_str(), owner.name)),
+            place: made.owner.as_ref().map_or_else(String::new, |owner| {
+                format!("{}/{}", owner.kind.as_str(), owner.name)
+            }),
             ..Self::by_hand('~', made, Reason::Drifted)
         }
     }
@@ -198,7 +202,10 @@ fn short(value: &Value) -> String {
 
 fn key(settings: &KeySettings) -> String {
     let doors = count(settings.doors.len(), "door", "doors");
-    format!("{}, {doors}", settings.partner.as_deref().unwrap_or("nobody"))
+    format!(
+        "{}, {doors}",
+        settings.partner.as_deref().unwrap_or("nobody")
+    )
 }
 
 fn key_change(before: &KeySettings, after: &KeySettings) -> String {
@@ -258,7 +265,10 @@ fn remark(step: &Step, became: Option<Became<'_>>) -> String {
         ));
     }
     if !step.still_opens_by.is_empty() {
-        parts.push(format!("still opens by {}", clean(&step.still_opens_by.join(", "))));
+        parts.push(format!(
+            "still opens by {}",
+            clean(&step.still_opens_by.join(", "))
+        ));
     }
     parts.join("; ")
 }

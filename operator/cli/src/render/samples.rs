@@ -1,13 +1,11 @@
 //! Plans and rounds for the tests of what is printed.
 
-use std::collections::BTreeMap;
+mod rounds;
+
+pub use rounds::{failed, looked, not_passed, nothing, pass, round, row, store_failed, troubled};
 
 use jiff::Timestamp;
-use opendoor_door_os::Building;
-use opendoor_planner::declared::Problem;
-use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
-use opendoor_planner::ledger::{AcceptedPortfolio, Ledger};
-use opendoor_planner::observed::{DoorRow, Holder, Observed};
+use opendoor_planner::ids::{DoorUuid, KeyUuid};
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::plan::{
     Action, HandMade, KeyDoorSetting, KeySettings, Named, Plan, Refusal, Step, Summary, Value,
@@ -15,11 +13,6 @@ use opendoor_planner::plan::{
 };
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::writes::Write;
-use opendoor_reconciler::gather::{NotPassed, Target};
-use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
-use opendoor_reconciler::ports::StoreError;
-use opendoor_reconciler::round::RoundReport;
-use opendoor_reconciler::snapshot::Unreadable;
 use uuid::Uuid;
 
 /// A moment.
@@ -100,7 +93,12 @@ pub fn key_step(action: Action, name: &str, before: Value, after: Value) -> Step
             key: KeyUuid(Uuid::from_u128(number)),
             if_match: 1,
         },
-        cause: cause("PartnerKey", &name.to_lowercase().replace(' ', "-"), 1, None),
+        cause: cause(
+            "PartnerKey",
+            &name.to_lowercase().replace(' ', "-"),
+            1,
+            None,
+        ),
         owner: owner(OwnerKind::PartnerKey, &name.to_lowercase()),
         fingerprint: format!("f-{name}"),
         ..door_step(action, 0, "", before, after)
@@ -124,7 +122,10 @@ pub fn key(name: &str, partner: Option<&str>, doors: &[(&str, bool)], schedule: 
                 provide_doorcodes: *provide_doorcodes,
             })
             .collect(),
-        schedule: schedule.iter().map(|interval| (*interval).to_owned()).collect(),
+        schedule: schedule
+            .iter()
+            .map(|interval| (*interval).to_owned())
+            .collect(),
     })
 }
 
@@ -164,7 +165,13 @@ pub fn empty() -> Plan {
 /// The plan of the design: two additions, a removal, a refusal.
 pub fn day() -> Plan {
     let six = ["A", "B", "C", "D", "E", "F"].map(|name| (name, false));
-    let mut removal = door_step(Action::RemoveDoor, 2, "Garage Gate", partner("Parcel Runner"), Value::None);
+    let mut removal = door_step(
+        Action::RemoveDoor,
+        2,
+        "Garage Gate",
+        partner("Parcel Runner"),
+        Value::None,
+    );
     removal.visits = vec![door(2, "Garage Gate")];
     Plan {
         summary: Summary {
@@ -177,12 +184,23 @@ pub fn day() -> Plan {
         },
         steps: vec![
             removal,
-            door_step(Action::AssignDoor, 1, "Front Entrance", Value::None, partner("Parcel Runner")),
+            door_step(
+                Action::AssignDoor,
+                1,
+                "Front Entrance",
+                Value::None,
+                partner("Parcel Runner"),
+            ),
             key_step(
                 Action::CreateKey,
                 "Vacant tours",
                 Value::None,
-                key("Vacant tours", Some("TourPass"), &six, &["Mon Tue 09:00-17:00"]),
+                key(
+                    "Vacant tours",
+                    Some("TourPass"),
+                    &six,
+                    &["Mon Tue 09:00-17:00"],
+                ),
             ),
         ],
         refusals: vec![Refusal {
@@ -200,17 +218,38 @@ pub fn day() -> Plan {
 
 /// A plan with something held, a key that changes, and people's errands.
 pub fn busy() -> Plan {
-    let mut moved = door_step(Action::ChangeDoor, 3, "Mail Room", partner("OldCo"), partner("Parcel Runner"));
+    let mut moved = door_step(
+        Action::ChangeDoor,
+        3,
+        "Mail Room",
+        partner("OldCo"),
+        partner("Parcel Runner"),
+    );
     moved.held = Some(Reason::DoorHeldByOther);
     let mut narrowed = key_step(
         Action::UpdateKey,
         "Cleaners",
-        key("Cleaners", Some("CleanCo"), &[("Gate", true), ("Hall", false)], &[]),
-        key("Cleaning", Some("CleanCo"), &[("Gate", false)], &["Mon 09:00-12:00"]),
+        key(
+            "Cleaners",
+            Some("CleanCo"),
+            &[("Gate", true), ("Hall", false)],
+            &[],
+        ),
+        key(
+            "Cleaning",
+            Some("CleanCo"),
+            &[("Gate", false)],
+            &["Mon 09:00-12:00"],
+        ),
     );
     narrowed.holders_affected = Some(5);
     narrowed.still_opens_by = vec![String::from("its assignment to Hall")];
-    let mut gone = key_step(Action::DeleteKey, "Old", key("Old", Some("OldCo"), &[("Gate", false)], &[]), Value::None);
+    let mut gone = key_step(
+        Action::DeleteKey,
+        "Old",
+        key("Old", Some("OldCo"), &[("Gate", false)], &[]),
+        Value::None,
+    );
     gone.irreversible = true;
     gone.holders_affected = Some(1);
     gone.held = Some(Reason::HoldersAffected);
@@ -240,7 +279,9 @@ pub fn busy() -> Plan {
             change: String::from("partner taken off the door"),
             owner: Some(owner(OwnerKind::DoorAssignment, "parcel-runner")),
         }],
-        notes: vec![String::from("3 locks have a history that is not known here.")],
+        notes: vec![String::from(
+            "3 locks have a history that is not known here.",
+        )],
         ..empty()
     }
 }
@@ -284,157 +325,4 @@ pub fn waiting() -> Vec<Waiting> {
         authorization(4, "Pool"),
         authorization(5, "Gym"),
     ]
-}
-
-/// A door as it was last seen.
-pub fn row(number: u128, name: &str, connected: Option<bool>) -> DoorRow {
-    DoorRow {
-        uuid: DoorUuid(Uuid::from_u128(number)),
-        name: name.to_owned(),
-        door_type: None,
-        accessibility: None,
-        connected,
-        serial: None,
-        unit: None,
-        holder: Holder::Partner(PartnerUuid(Uuid::from_u128(77))),
-        version: 1,
-        revision: Some(1),
-        access: Vec::new(),
-        access_revision: 1,
-        lock_revision: None,
-        sync_required: None,
-        last_full_sync: None,
-    }
-}
-
-/// A pass with this plan, of which these steps were performed.
-pub fn pass(plan: Plan, after: Plan, results: &[(&str, StepResult)]) -> PassReport {
-    let building = BuildingUuid(Uuid::from_u128(500));
-    let mut ledger = Ledger::new(building);
-    ledger.head.portfolio = Some(AcceptedPortfolio {
-        name: String::from("all"),
-        spec: opendoor_api::PortfolioSpec {
-            authorization_requests: Some(opendoor_api::AuthorizationRequests {
-                from: String::from("Dana <dana@example.com>"),
-            }),
-            ..opendoor_api::PortfolioSpec::default()
-        },
-    });
-    PassReport {
-        building: Building {
-            uuid: building,
-            name: plan.building.clone(),
-            timezone: None,
-        },
-        plan,
-        results: results
-            .iter()
-            .map(|(fingerprint, result)| ((*fingerprint).to_owned(), result.clone()))
-            .collect::<BTreeMap<_, _>>(),
-        after,
-        statuses: Vec::new(),
-        settled: Vec::new(),
-        ledger,
-        observed: Observed {
-            building,
-            building_name: String::from("Harbor Point"),
-            at: at("2026-06-01T07:00:00Z"),
-            partners: Vec::new(),
-            doors: vec![row(2, "Garage Gate", Some(false))],
-            keys: Vec::new(),
-            incomplete: None,
-            clock_skewed: false,
-        },
-        at: at("2026-06-01T07:00:00Z"),
-    }
-}
-
-/// A round of one pass.
-pub fn round(pass: PassReport) -> RoundReport {
-    let target = Target {
-        property: pass.plan.name.clone(),
-        building: pass.building.clone(),
-    };
-    RoundReport {
-        passes: vec![(target, Ok(pass))],
-        not_passed: Vec::new(),
-        strays: Vec::new(),
-        unreadable: Vec::new(),
-        notes: Vec::new(),
-    }
-}
-
-/// A round that only looked.
-pub fn looked(plan: Plan) -> RoundReport {
-    round(pass(plan.clone(), plan, &[]))
-}
-
-/// A pass that failed.
-pub fn failed(error: PassError) -> RoundReport {
-    let building = Building {
-        uuid: BuildingUuid(Uuid::from_u128(500)),
-        name: String::from("Harbor Point"),
-        timezone: None,
-    };
-    RoundReport {
-        passes: vec![(
-            Target {
-                property: String::from("harbor-point"),
-                building,
-            },
-            Err(error),
-        )],
-        ..nothing()
-    }
-}
-
-/// A store that failed.
-pub fn store_failed() -> PassError {
-    PassError::Store(StoreError::InUse {
-        place: String::from(".opendoor"),
-    })
-}
-
-/// A round over nothing.
-pub fn nothing() -> RoundReport {
-    RoundReport {
-        passes: Vec::new(),
-        not_passed: Vec::new(),
-        strays: Vec::new(),
-        unreadable: Vec::new(),
-        notes: Vec::new(),
-    }
-}
-
-/// A round with one of each thing that belongs to no plan.
-pub fn troubled() -> RoundReport {
-    RoundReport {
-        not_passed: vec![not_passed(Reason::BuildingNotFound)],
-        strays: vec![Problem {
-            reason: Reason::Invalid,
-            message: String::from("no Property \"x\" is declared."),
-            cause: cause("DoorAssignment", "lost", 3, Some(5)),
-        }],
-        unreadable: vec![Unreadable {
-            file: String::from("bad.yaml"),
-            line: Some(2),
-            column: Some(1),
-            message: String::from("not YAML"),
-            text: None,
-        }],
-        notes: vec![String::from("simulator.yaml was skipped")],
-        ..failed(store_failed())
-    }
-}
-
-/// A Property that was not passed over.
-pub fn not_passed(reason: Reason) -> NotPassed {
-    NotPassed {
-        property: String::from("elm-court"),
-        problem: Problem {
-            reason,
-            message: String::from("no building is named \"Elm Court\"."),
-            cause: cause("Property", "elm-court", 4, Some(13)),
-        },
-    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use opendoor_door_os::Building;
+use opendoor_planner::conditions::{Condition, ObjectStatus};
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::round::RoundReport;
@@ -21,32 +22,114 @@ pub type Since = BTreeMap<String, BTreeMap<String, Timestamp>>;
 /// A property that was looked at, and since when its conditions are as they are.
 pub type Looked<'a> = (&'a PassReport, Since);
 
-/// The conditions of every object.
+/// The conditions of every object: a table of them all, then what is not as it should be, and why.
 #[must_use]
 pub fn conditions(properties: &[Looked<'_>]) -> String {
     let blocks: Vec<String> = properties
         .iter()
         .map(|(pass, since)| {
-            let rows = pass.statuses.iter().flat_map(|status| {
-                let known = since.get(&status.owner.to_string());
-                status.conditions.iter().enumerate().map(move |(at, condition)| {
-                    let object = format!("{}/{}", status.owner.kind.as_str(), status.owner.name);
-                    let since = known.and_then(|known| known.get(&condition.kind));
-                    vec![
-                        if at == 0 { object } else { String::new() },
-                        condition.kind.clone(),
-                        condition.status.clone(),
-                        condition.reason.clone(),
-                        since.map_or_else(String::new, |since| moment(*since)),
-                        condition.message.clone(),
-                    ]
-                })
-            });
-            let heading = ["OBJECT", "CONDITION", "STATUS", "REASON", "SINCE", "MESSAGE"];
-            format!("{}\n{}", title(&pass.after.building), table(&heading, rows))
+            let mut text = format!("{}\n{}", title(&pass.after.building), overview(pass));
+            for status in &pass.statuses {
+                text.push_str(&not_fine(status, since.get(&status.owner.to_string())));
+            }
+            text
         })
         .collect();
     blocks.join("\n")
+}
+
+/// `Reconciling` and `Stalled` are there only where they are true, and say the same as `Ready`.
+fn has_column(condition: &Condition) -> bool {
+    !matches!(condition.kind.as_str(), "Reconciling" | "Stalled")
+}
+
+fn object(status: &ObjectStatus) -> String {
+    format!("{}/{}", status.owner.kind.as_str(), status.owner.name)
+}
+
+/// `SyncRequired` as `SYNC REQUIRED`.
+fn heading_of(kind: &str) -> String {
+    let mut heading = String::new();
+    for c in kind.chars() {
+        if c.is_uppercase() && !heading.is_empty() {
+            heading.push(' ');
+        }
+        heading.extend(c.to_uppercase());
+    }
+    heading
+}
+
+fn overview(pass: &PassReport) -> String {
+    let mut kinds: Vec<&str> = Vec::new();
+    for condition in pass.statuses.iter().flat_map(|status| &status.conditions) {
+        if has_column(condition) && !kinds.contains(&condition.kind.as_str()) {
+            kinds.push(&condition.kind);
+        }
+    }
+    let heading: Vec<String> = std::iter::once(String::from("OBJECT"))
+        .chain(kinds.iter().map(|kind| heading_of(kind)))
+        .collect();
+    let rows = pass.statuses.iter().map(|status| {
+        let cell = |kind: &&str| {
+            let condition = status.conditions.iter().find(|other| other.kind == *kind);
+            condition.map_or_else(String::new, |condition| condition.status.clone())
+        };
+        std::iter::once(object(status))
+            .chain(kinds.iter().map(cell))
+            .collect()
+    });
+    let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
+    table(&heading, rows)
+}
+
+/// What is not as it should be with an object, each reason once.
+fn not_fine(status: &ObjectStatus, since: Option<&BTreeMap<String, Timestamp>>) -> String {
+    let mut said: Vec<(&str, &str, Vec<&Condition>)> = Vec::new();
+    for condition in status
+        .conditions
+        .iter()
+        .filter(|condition| !is_fine(condition))
+    {
+        let same = said.iter_mut().find(|(reason, message, _)| {
+            *reason == condition.reason && *message == condition.message
+        });
+        match same {
+            Some((_, _, all)) => all.push(condition),
+            None => said.push((&condition.reason, &condition.message, vec![condition])),
+        }
+    }
+    let mut text = String::new();
+    for (reason, message, all) in said {
+        if text.is_empty() {
+            text.push_str(&format!("  {}\n", clean(&object(status))));
+        }
+        let kinds: Vec<&str> = all
+            .iter()
+            .map(|condition| condition.kind.as_str())
+            .collect();
+        let first = all
+            .iter()
+            .filter_map(|condition| since?.get(&condition.kind))
+            .min()
+            .map_or_else(String::new, |since| format!(" since {}", moment(*since)));
+        text.push_str(&format!(
+            "    {} ({}){first}\n",
+            clean(reason),
+            kinds.join(", ")
+        ));
+        for line in wrap(message, 100) {
+            text.push_str(&format!("      {line}\n"));
+        }
+    }
+    text
+}
+
+fn is_fine(condition: &Condition) -> bool {
+    let good = match condition.kind.as_str() {
+        "SyncRequired" | "Drifted" | "Stalled" | "Reconciling" => "False",
+        _ => "True",
+    };
+    condition.status == good
 }
 
 /// Who opens a door, or where a partner is.
@@ -84,11 +167,17 @@ pub fn who(answer: &Answer) -> String {
     }
     if !answer.unknown.is_empty() {
         let what = if answer.is_partner {
-            format!("Who else these locks accept is not known: {}.", list(&answer.unknown))
+            format!(
+                "Who else these locks accept is not known: {}.",
+                list(&answer.unknown)
+            )
         } else {
             String::from("Whether its lock accepts others as well is not known.")
         };
-        for line in wrap(&format!("{what} See: opendoor explain {}", Reason::HistoryUnknown), 100) {
+        for line in wrap(
+            &format!("{what} See: opendoor explain {}", Reason::HistoryUnknown),
+            100,
+        ) {
             text.push_str(&line);
             text.push('\n');
         }
@@ -117,7 +206,11 @@ pub fn syncs(report: &RoundReport) -> String {
         if rows.is_empty() {
             continue;
         }
-        let mut doors: Vec<&str> = rows.iter().filter_map(|row| row.first()).map(String::as_str).collect();
+        let mut doors: Vec<&str> = rows
+            .iter()
+            .filter_map(|row| row.first())
+            .map(String::as_str)
+            .collect();
         doors.sort_unstable();
         doors.dedup();
         blocks.push(format!(
@@ -164,7 +257,6 @@ fn title(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use opendoor_planner::conditions::{Condition, ObjectStatus};
     use opendoor_planner::owner::OwnerKind;
 
     use super::*;
@@ -185,7 +277,9 @@ mod tests {
             owner: owner(OwnerKind::DoorAssignment, "parcel-runner"),
             conditions: vec![
                 condition("Ready", "False", "Progressing"),
+                condition("Reconciling", "True", "Progressing"),
                 condition("Applied", "False", "Progressing"),
+                condition("SyncRequired", "False", "LockProven"),
             ],
             declared: 2,
             applied: 1,
@@ -204,9 +298,11 @@ mod tests {
             plain(&conditions(&properties)),
             "\
 Harbor Point
-OBJECT                        CONDITION  STATUS  REASON       SINCE                 MESSAGE
-DoorAssignment/parcel-runner  Ready      False   Progressing  2026-06-01 07:00 UTC  1 of 2 doors.
-                              Applied    False   Progressing                        1 of 2 doors.
+OBJECT                        READY  APPLIED  SYNC REQUIRED
+DoorAssignment/parcel-runner  False  False    False
+  DoorAssignment/parcel-runner
+    Progressing (Ready, Reconciling, Applied) since 2026-06-01 07:00 UTC
+      1 of 2 doors.
 "
         );
         let json = crate::render::json::status(&properties);
@@ -241,7 +337,10 @@ Parcel Runner  STILL  nothing any more  DoorSyncRequired  2026-06-01 07:00 UTC  
 Whether its lock accepts others as well is not known. See: opendoor explain HistoryUnknown
 "
         );
-        assert_eq!(crate::render::json::who(&answer)["rows"][0]["opens"], "STILL");
+        assert_eq!(
+            crate::render::json::who(&answer)["rows"][0]["opens"],
+            "STILL"
+        );
     }
 
     #[test]

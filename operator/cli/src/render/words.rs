@@ -91,13 +91,18 @@ mod tests {
         let words: Vec<String> = (0..3).map(|n| count(n, "person", "people")).collect();
         assert_eq!(words, ["0 people", "1 person", "2 people"]);
         let items = |n: usize| ["a", "b", "c"].map(String::from).into_iter().take(n);
-        let lists: Vec<String> = (0..4).map(|n| list(&items(n).collect::<Vec<_>>())).collect();
+        let lists: Vec<String> = (0..4)
+            .map(|n| list(&items(n).collect::<Vec<_>>()))
+            .collect();
         assert_eq!(lists, ["", "a", "a and b", "a, b and c"]);
     }
 
     #[test]
     fn nothing_from_elsewhere_acts_on_a_terminal() {
-        assert_eq!(clean("Gate \u{1b}[2J\n\u{202e}x"), "Gate \u{fffd}[2J\u{fffd}\u{fffd}x");
+        assert_eq!(
+            clean("Gate \u{1b}[2J\n\u{202e}x"),
+            "Gate \u{fffd}[2J\u{fffd}\u{fffd}x"
+        );
         assert!(matches!(clean("Zürich 東"), Cow::Borrowed(_)));
     }
 

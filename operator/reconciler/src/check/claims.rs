@@ -25,9 +25,10 @@ fn names(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
         let resource = &object.resource;
         (&object.cause, resource.namespace(), resource.name())
     });
-    let broken = snapshot.broken.iter().filter_map(|broken| {
-        Some((&broken.cause, None, broken.name.as_deref()?))
-    });
+    let broken = snapshot
+        .broken
+        .iter()
+        .filter_map(|broken| Some((&broken.cause, None, broken.name.as_deref()?)));
     let mut documents: Vec<(&Cause, Option<&str>, &str)> = valid.chain(broken).collect();
     documents.sort_by_key(|(cause, _, _)| (&cause.file, cause.line));
     let mut first: BTreeMap<(&str, Option<&str>, &str), &Cause> = BTreeMap::new();
@@ -91,18 +92,27 @@ fn keys(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
                 place(&known.cause)
             );
             let cause = object.places.locate(&object.cause, "spec.keyName");
-            let suggestion = String::from("Choose another keyName, or remove one of the two objects.");
-            findings.push(finding(&cause, Reason::KeyNameTaken, message, Some(suggestion)));
+            let suggestion =
+                String::from("Choose another keyName, or remove one of the two objects.");
+            findings.push(finding(
+                &cause,
+                Reason::KeyNameTaken,
+                message,
+                Some(suggestion),
+            ));
         }
     }
 }
 
 /// The PartnerKeys, and where they are.
 pub(super) fn partner_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&Object, &PartnerKey)> {
-    snapshot.objects.iter().filter_map(|object| match &object.resource {
-        Resource::PartnerKey(key) => Some((object, key)),
-        _ => None,
-    })
+    snapshot
+        .objects
+        .iter()
+        .filter_map(|object| match &object.resource {
+            Resource::PartnerKey(key) => Some((object, key)),
+            _ => None,
+        })
 }
 
 /// One explicit claim of a door.
@@ -141,10 +151,9 @@ fn doors(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
     }
     for ((_, _, door), claims) in claims {
         for (at, claim) in claims.iter().enumerate() {
-            let rival = claims
-                .iter()
-                .take(at)
-                .find(|other| other.partner != claim.partner && meet(other.assignment, claim.assignment));
+            let rival = claims.iter().take(at).find(|other| {
+                other.partner != claim.partner && meet(other.assignment, claim.assignment)
+            });
             if let Some(rival) = rival {
                 findings.push(claimed_twice(door, claim, rival));
             }
@@ -154,7 +163,10 @@ fn doors(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
 
 fn claimed_twice(door: &str, claim: &DoorClaim<'_>, rival: &DoorClaim<'_>) -> Finding {
     let path = |item: usize| format!("spec.doors[{item}]");
-    let there = rival.object.places.locate(&rival.object.cause, &path(rival.item));
+    let there = rival
+        .object
+        .places
+        .locate(&rival.object.cause, &path(rival.item));
     let message = format!(
         "\"{door}\" is declared for {} here and for {} by DoorAssignment \"{}\" ({}), and a door has one partner",
         claim.partner,
@@ -163,15 +175,16 @@ fn claimed_twice(door: &str, claim: &DoorClaim<'_>, rival: &DoorClaim<'_>) -> Fi
         place(&there)
     );
     let suggestion = String::from("Remove the door from one of the two objects.");
-    let cause = claim.object.places.locate(&claim.object.cause, &path(claim.item));
+    let cause = claim
+        .object
+        .places
+        .locate(&claim.object.cause, &path(claim.item));
     finding(&cause, Reason::DoorClaimedTwice, message, Some(suggestion))
 }
 
 /// Whether two assignments are ever in force at the same time.
 fn meet(a: &DoorAssignment, b: &DoorAssignment) -> bool {
-    let ends_before = |one: &DoorAssignment, other: &DoorAssignment| {
-        matches!((until(one), from(other)), (Some(until), Some(from)) if until <= from)
-    };
+    let ends_before = |one: &DoorAssignment, other: &DoorAssignment| matches!((until(one), from(other)), (Some(until), Some(from)) if until <= from);
     !ends_before(a, b) && !ends_before(b, a)
 }
 

@@ -12,11 +12,23 @@ pub(super) fn check(snapshot: &Snapshot, findings: &mut Vec<Finding>) {
         match &object.resource {
             Resource::DoorAssignment(assignment) => {
                 let spec = &assignment.spec;
-                uses(snapshot, object, &spec.property_ref.name, &spec.partner, findings);
+                uses(
+                    snapshot,
+                    object,
+                    &spec.property_ref.name,
+                    &spec.partner,
+                    findings,
+                );
             }
             Resource::PartnerKey(key) => {
                 let spec = &key.spec;
-                uses(snapshot, object, &spec.property_ref.name, &spec.partner, findings);
+                uses(
+                    snapshot,
+                    object,
+                    &spec.property_ref.name,
+                    &spec.partner,
+                    findings,
+                );
             }
             Resource::Property(property) => looked_after(snapshot, object, property, findings),
             Resource::Portfolio(_) | Resource::DoorSyncOrder(_) => {}
@@ -49,11 +61,20 @@ fn uses(
         let message = format!(
             "the partner \"{partner}\" is not in spec.partners of the Property \"{property}\""
         );
-        let names = found.spec.partners.iter().map(|listed| listed.name.as_str());
+        let names = found
+            .spec
+            .partners
+            .iter()
+            .map(|listed| listed.name.as_str());
         let suggestion = did_you_mean(partner, names).unwrap_or_else(|| {
             String::from("Add it there (that asks for DOOR's authorisation), or correct the name.")
         });
-        findings.push(finding(&cause, Reason::PartnerNotListed, message, Some(suggestion)));
+        findings.push(finding(
+            &cause,
+            Reason::PartnerNotListed,
+            message,
+            Some(suggestion),
+        ));
     }
 }
 
@@ -80,7 +101,10 @@ fn looked_after(
             }
             let suggestion = did_you_mean(name, portfolios)
                 .unwrap_or_else(|| String::from("Declare it, or correct spec.portfolioRef."));
-            (format!("no Portfolio \"{name}\" is declared in these files"), suggestion)
+            (
+                format!("no Portfolio \"{name}\" is declared in these files"),
+                suggestion,
+            )
         }
         None if portfolios.len() > 1 => (
             format!(
@@ -91,7 +115,9 @@ fn looked_after(
         ),
         None => return,
     };
-    let cause = object.places.locate(&object.cause, "spec.portfolioRef.name");
+    let cause = object
+        .places
+        .locate(&object.cause, "spec.portfolioRef.name");
     findings.push(finding(&cause, Reason::Invalid, message, Some(suggestion)));
 }
 
@@ -101,15 +127,18 @@ pub(super) fn property_named<'a>(
     name: &str,
     namespace: Option<&str>,
 ) -> Option<&'a Property> {
-    snapshot.objects.iter().find_map(|object| match &object.resource {
-        Resource::Property(property)
-            if object.resource.name() == name
-                && same_namespace(object.resource.namespace(), namespace) =>
-        {
-            Some(property)
-        }
-        _ => None,
-    })
+    snapshot
+        .objects
+        .iter()
+        .find_map(|object| match &object.resource {
+            Resource::Property(property)
+                if object.resource.name() == name
+                    && same_namespace(object.resource.namespace(), namespace) =>
+            {
+                Some(property)
+            }
+            _ => None,
+        })
 }
 
 /// A partner as the Property lists it, by name or uuid.

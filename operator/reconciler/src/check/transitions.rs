@@ -33,9 +33,9 @@ pub(super) fn check(
     }
     for (file, document) in &documents(sources) {
         let known = by_name.get(&key(document)).into_iter().flatten();
-        let old = known.copied().find(|old| {
-            same_namespace(old.namespace.as_deref(), document.namespace.as_deref())
-        });
+        let old = known
+            .copied()
+            .find(|old| same_namespace(old.namespace.as_deref(), document.namespace.as_deref()));
         if let Some(old) = old
             && old.resource().is_ok()
         {
@@ -79,6 +79,11 @@ fn changed(file: &str, old: &Document, new: &Document, findings: &mut Vec<Findin
         if fault.kind != FaultKind::Immutable && !cleared {
             continue;
         }
+        if cleared {
+            // The same fault without its history.
+            let known = fault.to_string();
+            findings.retain(|finding| finding.file != file || finding.message != known);
+        }
         let of_partner = is_key && fault.path == "spec.partner";
         let reason = if is_key {
             Reason::PartnerImmutable
@@ -87,8 +92,10 @@ fn changed(file: &str, old: &Document, new: &Document, findings: &mut Vec<Findin
         };
         let (message, suggestion) = if of_partner {
             let was = text(old, "partner").unwrap_or_default();
-            let becomes = text(new, "partner")
-                .map_or_else(|| String::from("be cleared"), |now| format!("become \"{now}\""));
+            let becomes = text(new, "partner").map_or_else(
+                || String::from("be cleared"),
+                |now| format!("become \"{now}\""),
+            );
             let message = format!("the partner of this key is \"{was}\" and cannot {becomes}");
             (message, Some(INSTEAD.to_owned()))
         } else {
@@ -116,7 +123,10 @@ fn text<'a>(document: &'a Document, field: &str) -> Option<&'a str> {
 fn made_again(base: &Snapshot, now: &Snapshot, findings: &mut Vec<Finding>) {
     let mut old_keys: BTreeMap<String, Vec<(&Object, &PartnerKey)>> = BTreeMap::new();
     for (object, key) in partner_keys(base) {
-        old_keys.entry(key.key_name()).or_default().push((object, key));
+        old_keys
+            .entry(key.key_name())
+            .or_default()
+            .push((object, key));
     }
     let mut still: BTreeMap<&str, &PartnerKey> = BTreeMap::new();
     for (object, key) in partner_keys(now) {
@@ -143,7 +153,12 @@ fn made_again(base: &Snapshot, now: &Snapshot, findings: &mut Vec<Finding>) {
             );
             let cause = object.places.locate(&object.cause, "spec.partner");
             let suggestion = Some(INSTEAD.to_owned());
-            findings.push(finding(&cause, Reason::PartnerImmutable, message, suggestion));
+            findings.push(finding(
+                &cause,
+                Reason::PartnerImmutable,
+                message,
+                suggestion,
+            ));
         }
     }
 }
@@ -175,10 +190,13 @@ fn is_same_partner(a: &PropertyPartner, b: &PropertyPartner) -> bool {
 }
 
 fn properties(snapshot: &Snapshot) -> impl Iterator<Item = (&Object, &Property)> {
-    snapshot.objects.iter().filter_map(|object| match &object.resource {
-        Resource::Property(property) => Some((object, property)),
-        _ => None,
-    })
+    snapshot
+        .objects
+        .iter()
+        .filter_map(|object| match &object.resource {
+            Resource::Property(property) => Some((object, property)),
+            _ => None,
+        })
 }
 
 /// A partner's name that was written with one uuid and now with another.
@@ -190,7 +208,9 @@ fn meant_another(
 ) {
     for (item, now) in property.spec.partners.iter().enumerate() {
         let was = old.spec.partners.iter().find(|was| was.name == now.name);
-        if let Some(PropertyPartner { uuid: Some(was), .. }) = was
+        if let Some(PropertyPartner {
+            uuid: Some(was), ..
+        }) = was
             && let Some(uuid) = &now.uuid
             && !was.eq_ignore_ascii_case(uuid)
         {
@@ -205,7 +225,12 @@ fn meant_another(
             let suggestion = String::from(
                 "Put the uuid back. Another partner is listed under a name of its own, and gets its own objects.",
             );
-            findings.push(finding(&cause, Reason::IdentityChanged, message, Some(suggestion)));
+            findings.push(finding(
+                &cause,
+                Reason::IdentityChanged,
+                message,
+                Some(suggestion),
+            ));
         }
     }
 }
@@ -244,7 +269,12 @@ fn withdrawn(
         let named: Vec<String> = users
             .iter()
             .map(|(user, cause)| {
-                format!("{} \"{}\" ({})", cause.kind, user.resource.name(), place(cause))
+                format!(
+                    "{} \"{}\" ({})",
+                    cause.kind,
+                    user.resource.name(),
+                    place(cause)
+                )
             })
             .collect();
         let cause = object.places.locate(&object.cause, "spec.partners");

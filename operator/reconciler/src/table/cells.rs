@@ -30,7 +30,10 @@ fn is_none(lower: &str) -> bool {
 
 /// What neither is a name nor says clearly that there is none.
 fn is_unclear(lower: &str) -> bool {
-    matches!(lower, "n/a" | "na" | "null" | "nil" | "0" | "no" | "yes" | "#n/a" | "#ref!")
+    matches!(
+        lower,
+        "n/a" | "na" | "null" | "nil" | "0" | "no" | "yes" | "#n/a" | "#ref!"
+    )
 }
 
 fn is_unknown(lower: &str) -> bool {
@@ -86,4 +89,3 @@ pub(super) fn keys(one: &str, several: &str) -> Result<Keys, String> {
     keys.is_path = several.is_empty() && !keys.names.is_empty();
     Ok(keys)
 }
-

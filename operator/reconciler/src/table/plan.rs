@@ -17,9 +17,7 @@ use opendoor_planner::planner::plan;
 use opendoor_planner::reasons::Reason;
 
 use super::{Said, Table, fill, identity};
-use crate::gather::{
-    Heads, LookedAfterBy, NotPassed, declared_for, portfolio_of, strays, targets,
-};
+use crate::gather::{Heads, LookedAfterBy, NotPassed, declared_for, portfolio_of, strays, targets};
 use crate::snapshot::Snapshot;
 
 /// The plans made against a table.
@@ -93,7 +91,15 @@ pub fn plan_table(
         let ledger = ledger.unwrap_or_else(|| Ledger::new(building));
         let declared = declared_for(now_snapshot, &heads, &buildings, &target);
         let was = was.get(&building);
-        let plan = plan_one(&world, ledger, now_snapshot, &declared, was, &mut losses, now);
+        let plan = plan_one(
+            &world,
+            ledger,
+            now_snapshot,
+            &declared,
+            was,
+            &mut losses,
+            now,
+        );
         made.plans.push(plan);
         made.observed.push(world.observed);
     }
@@ -117,7 +123,11 @@ fn world(
 ) -> World {
     let mut observed = observed.clone();
     observed.at = now;
-    let said = table.said.get(&observed.building).cloned().unwrap_or_default();
+    let said = table
+        .said
+        .get(&observed.building)
+        .cloned()
+        .unwrap_or_default();
     if table.unnamed
         && let Some(name) = only_building(now_snapshot).or_else(|| only_building(base?))
     {
@@ -125,8 +135,7 @@ fn world(
         observed.building_name = name;
     }
     let snapshots = [base, Some(now_snapshot)];
-    let declared =
-        fill::Declarations::of(snapshots, &observed.building_name, observed.building.0);
+    let declared = fill::Declarations::of(snapshots, &observed.building_name, observed.building.0);
     let mut notes = fill::partners(&mut observed, &declared, &table.file);
     notes.extend(fill::keys(&mut observed, &said, &declared, &table.file));
     World {
@@ -139,10 +148,13 @@ fn world(
 
 /// The building of the only Property, which a table without a name for its building is about.
 fn only_building(snapshot: &Snapshot) -> Option<String> {
-    let mut buildings = snapshot.objects.iter().filter_map(|object| match &object.resource {
-        Resource::Property(property) => Some(property.spec.building.clone()),
-        _ => None,
-    });
+    let mut buildings = snapshot
+        .objects
+        .iter()
+        .filter_map(|object| match &object.resource {
+            Resource::Property(property) => Some(property.spec.building.clone()),
+            _ => None,
+        });
     match (buildings.next(), buildings.next()) {
         (only, None) => only,
         _ => None,
@@ -159,7 +171,10 @@ fn owned_at_base(
     base: &Snapshot,
     buildings: &[Building],
     now: Timestamp,
-) -> (BTreeMap<BuildingUuid, Ledger>, BTreeMap<BuildingUuid, Wants>) {
+) -> (
+    BTreeMap<BuildingUuid, Ledger>,
+    BTreeMap<BuildingUuid, Wants>,
+) {
     let mut ledgers = BTreeMap::new();
     let mut was = BTreeMap::new();
     let nothing = Heads::new();
@@ -228,7 +243,11 @@ fn plan_one(
             (guard, Some(problem))
         }
     };
-    let portfolio = ledger.head.portfolio.as_ref().map(|known| known.name.clone());
+    let portfolio = ledger
+        .head
+        .portfolio
+        .as_ref()
+        .map(|known| known.name.clone());
     let elsewhere = losses.entry(portfolio).or_default();
     guard.losses_elsewhere = *elsewhere;
     let mut taken = take_in(&mut ledger, declared, observed, now);
@@ -238,7 +257,12 @@ fn plan_one(
         message: problem.message,
         owner: None,
     }));
-    taken.refusals.extend(open_questions(world, &wanted, was, &declared.property.cause));
+    taken.refusals.extend(open_questions(
+        world,
+        &wanted,
+        was,
+        &declared.property.cause,
+    ));
     let approvals: Vec<String> = ledger
         .head
         .property
@@ -268,7 +292,12 @@ fn open_questions(
         Some(line) => format!("{}:{line}", world.file),
         None => world.file.clone(),
     };
-    let name = |step: &Step| step.door.as_ref().map_or("", |door| door.name.as_str()).to_owned();
+    let name = |step: &Step| {
+        step.door
+            .as_ref()
+            .map_or("", |door| door.name.as_str())
+            .to_owned()
+    };
     let mut refusals: Vec<Refusal> = wanted
         .iter()
         .map(|(door, step)| Refusal {
@@ -322,12 +351,17 @@ fn in_words_of_a_table(
     };
     match not_passed.problem.reason {
         Reason::BuildingNotFound => {
-            let written = snapshot.objects.iter().find_map(|object| match &object.resource {
-                Resource::Property(property) if object.resource.name() == not_passed.property => {
-                    Some(property.spec.building.as_str())
-                }
-                _ => None,
-            });
+            let written = snapshot
+                .objects
+                .iter()
+                .find_map(|object| match &object.resource {
+                    Resource::Property(property)
+                        if object.resource.name() == not_passed.property =>
+                    {
+                        Some(property.spec.building.as_str())
+                    }
+                    _ => None,
+                });
             not_passed.problem.message = format!(
                 "no row of {file} is of the building \"{}\"; the table {holds}. Names must agree letter for letter.",
                 written.unwrap_or_default()

@@ -22,8 +22,6 @@ pub(super) struct Rows {
     pub(super) rows: Vec<Row>,
     /// Whether there is a column for the building.
     pub(super) names_buildings: bool,
-    /// Whether there is a column for keys.
-    pub(super) names_keys: bool,
     /// Columns that are not read.
     pub(super) ignored: Vec<String>,
 }
@@ -43,7 +41,10 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
     let mut faults = Faults::new(file);
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        faults.add(1, "is UTF-16 text; save the table as \"CSV UTF-8\"".to_owned());
+        faults.add(
+            1,
+            "is UTF-16 text; save the table as \"CSV UTF-8\"".to_owned(),
+        );
         return Err(faults.into_errors());
     }
     let (declared, skip) = declared_delimiter(bytes);
@@ -61,12 +62,17 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
         match reader.read_byte_record(&mut record) {
             Ok(true) => {
                 let at = record.position().map_or(0, csv::Position::byte);
-                let at = usize::try_from(at).unwrap_or(usize::MAX).saturating_add(skip);
+                let at = usize::try_from(at)
+                    .unwrap_or(usize::MAX)
+                    .saturating_add(skip);
                 records.push((lines.line_of(at), record.clone()));
             }
             Ok(false) => break,
             Err(error) => {
-                faults.add(lines.line_of(bytes.len()), format!("cannot be read: {error}"));
+                faults.add(
+                    lines.line_of(bytes.len()),
+                    format!("cannot be read: {error}"),
+                );
                 break;
             }
         }
@@ -74,7 +80,10 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
     let last = records.len().saturating_sub(1);
     let mut records = records.into_iter().enumerate();
     let Some((_, (line, record))) = records.next() else {
-        faults.add(1, String::from("is empty; its first line names the columns, at least `door`"));
+        faults.add(
+            1,
+            String::from("is empty; its first line names the columns, at least `door`"),
+        );
         return Err(faults.into_errors());
     };
     let header = cells(line, &record, &mut faults);
@@ -85,7 +94,6 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
     let mut table = Rows {
         rows: Vec::new(),
         names_buildings: columns.contains_key(&Column::Building),
-        names_keys: columns.contains_key(&Column::Key) || columns.contains_key(&Column::Keys),
         ignored,
     };
     for (at, (line, record)) in records {
@@ -218,7 +226,9 @@ fn row<'a>(
     }
     let building = cell(Column::Building);
     if building.is_empty() && names_buildings {
-        return Err(format!("does not say which building the door \"{door}\" is in"));
+        return Err(format!(
+            "does not say which building the door \"{door}\" is in"
+        ));
     }
     Ok(Row {
         line,
@@ -237,9 +247,13 @@ fn declared_delimiter(bytes: &[u8]) -> (Option<u8>, usize) {
         .next()
         .unwrap_or_default();
     match line {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter @ (b',' | b';' | b'\t')] => {
-            (Some(*delimiter), line.len())
-        }
+        [
+            b's' | b'S',
+            b'e' | b'E',
+            b'p' | b'P',
+            b'=',
+            delimiter @ (b',' | b';' | b'\t'),
+        ] => (Some(*delimiter), line.len()),
         _ => (None, 0),
     }
 }

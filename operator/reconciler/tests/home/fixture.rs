@@ -13,6 +13,7 @@ use opendoor_reconciler::directory::{Directory, SqliteStore};
 use opendoor_reconciler::pass::{Mandate, PassError, PassReport, Ports};
 use opendoor_reconciler::ports::{Clock, Exclusive};
 use opendoor_reconciler::round::{RoundReport, round};
+use opendoor_simulator::contract_check::check_exchange;
 use opendoor_simulator::{Outcome, Simulator, WorldFile};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -256,8 +257,14 @@ fn client(simulator: Simulator) -> Client<impl Transport> {
     let transport = FnTransport(move |request: Request<Bytes>| {
         let simulator = simulator.clone();
         async move {
+            let asked = (
+                request.method().to_string(),
+                request.uri().path().to_owned(),
+                request.body().clone(),
+            );
             match simulator.handle(request) {
                 Outcome::Respond { delay, response } => {
+                    check_contract(&simulator, &asked, &response);
                     tokio::time::sleep(delay).await;
                     Ok::<Response<Bytes>, TransportError>(response)
                 }
@@ -278,6 +285,24 @@ fn client(simulator: Simulator) -> Client<impl Transport> {
             ..Config::default()
         },
     )
+}
+
+/// Every request and answer is one that `openapi.yaml` describes, unless a fault distorts it.
+fn check_contract(
+    simulator: &Simulator,
+    (method, path, body): &(String, String, Bytes),
+    response: &Response<Bytes>,
+) {
+    let asked = Request::get("/sim/v1/faults").body(Bytes::new()).unwrap();
+    let Outcome::Respond { response: faults, .. } = simulator.handle(asked) else {
+        panic!("the faults cannot be read");
+    };
+    let faults: Value = serde_json::from_slice(faults.body()).unwrap();
+    let none = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
+    if none(&faults) || none(&faults["faults"]) {
+        let status = response.status().as_u16();
+        check_exchange(method, path, status, body, response.body()).unwrap();
+    }
 }
 
 pub struct Round {

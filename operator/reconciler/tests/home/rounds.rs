@@ -165,3 +165,70 @@ async fn an_existing_key_is_converted_only_when_acknowledged() {
     assert_eq!(converted.left(), Vec::<String>::new());
     assert_eq!(home.run().await.writes(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_illegal_object_among_five_hundred_stops_nobody() {
+    let doors: String = (1..=499)
+        .map(|number| format!("      - {{ name: D{number} }}\n"))
+        .collect();
+    let home = Home::with_world(&format!(
+        "
+partners:
+  - {{ name: Parcel Runner, authorizedAt: [Harbor Point] }}
+  - {{ name: TourPass, authorizedAt: [Harbor Point] }}
+buildings:
+  - name: Harbor Point
+    doors:
+{doors}"
+    ));
+    home.write(
+        "portfolio.yaml",
+        "apiVersion: opendoor.dev/v1alpha1\nkind: Portfolio\nmetadata: { name: p }\nspec: { limits: { grants: 1000 } }\n",
+    );
+    for number in 1..=499 {
+        home.write(
+            &format!("d{number}.yaml"),
+            &assignment(&format!("d{number}"), "Parcel Runner", &format!("D{number}")),
+        );
+    }
+    home.write("bad.yaml", &assignment("bad", "Nobody", "D1"));
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["PartnerNotListed"]);
+    assert_eq!(round.writes(), 499);
+    assert_eq!(round.left(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_cost_two_listings_and_the_changes() {
+    let home = Home::with_three_pages();
+    let doors: Vec<String> = (1..=60).map(|number| format!("D{number}")).collect();
+    home.write("a.yaml", &assignment("many", "Parcel Runner", &doors.join(", ")));
+    let round = home.run().await;
+    assert_eq!(round.writes(), 60);
+    let calls: u64 = round.calls.values().sum();
+    // Three pages of doors and one of keys, twice; 60 writes; token, buildings, partners twice.
+    assert_eq!(calls, 4 * 2 + 60 + 4, "{:?}", round.calls);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_resident_is_ever_kept_or_said() {
+    let canary = ["Zebulon Quist", "zq@example.invalid", "+15550100", "7654321"];
+    let world = format!(
+        "{}residents:\n  - {{ name: '{}', email: '{}', phone: '{}', doorcode: '{}' }}\n",
+        crate::fixture::WORLD, canary[0], canary[1], canary[2], canary[3]
+    );
+    let home = Home::with_world(&world);
+    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"));
+    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
+    home.sim("PUT", "faults", &json!([{"kind": "leakResidents"}]));
+    let round = home.run().await;
+    let mut said = format!("{:?}", round.report);
+    for entry in std::fs::read_dir(home.state.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        said.push_str(&String::from_utf8_lossy(&bytes));
+    }
+    assert!(said.contains("Parcel Runner"));
+    for secret in canary {
+        assert!(!said.contains(secret), "{secret}");
+    }
+}

@@ -77,13 +77,18 @@ fn property(view: &PropertyView<'_>) -> String {
     text.push_str(&align(&rows));
     if unmanaged.len() > SHOWN {
         let more = unmanaged.len() - SHOWN;
-        text.push_str(&format!("  and {more} more that nothing declares: opendoor drift\n"));
+        text.push_str(&format!(
+            "  and {more} more that nothing declares: opendoor drift\n"
+        ));
     }
     if let Some(reason) = view.after.not_performed
         && (!steps.is_empty() || reason == Reason::Suspended)
     {
         let why = paint(HELD, reason);
-        text.push_str(&format!("  Nothing is performed here: {why}. {}\n", reason.meaning()));
+        text.push_str(&format!(
+            "  Nothing is performed here: {why}. {}\n",
+            reason.meaning()
+        ));
     }
     text.push_str(&approval(view.after));
     for note in &view.after.notes {
@@ -103,7 +108,9 @@ fn drift_of(view: &PropertyView<'_>) -> String {
         0 if rows.is_empty() => text.push_str("  As declared and applied.\n"),
         0 => {}
         1 => text.push_str("  1 change is outstanding. See: opendoor plan\n"),
-        more => text.push_str(&format!("  {more} changes are outstanding. See: opendoor plan\n")),
+        more => text.push_str(&format!(
+            "  {more} changes are outstanding. See: opendoor plan\n"
+        )),
     }
     text
 }
@@ -235,7 +242,10 @@ fn performed(view: &View<'_>) -> Option<String> {
     } else {
         format!("; {}", list(&rest))
     };
-    Some(format!("Applied {applied} of {}{read_back}{rest}.", results.len()))
+    Some(format!(
+        "Applied {applied} of {}{read_back}{rest}.",
+        results.len()
+    ))
 }
 
 /// What people have to do.
@@ -265,7 +275,10 @@ fn people(view: &View<'_>) -> String {
 /// A sentence, wrapped, with its label before the first line.
 fn note_lines(label: &str, sentence: &str, indent: usize) -> String {
     let mut text = String::new();
-    for (number, line) in wrap(sentence, WIDTH - indent - label.len()).iter().enumerate() {
+    for (number, line) in wrap(sentence, WIDTH - indent - label.len())
+        .iter()
+        .enumerate()
+    {
         let label = if number == 0 { label } else { "      " };
         let line = paint(DIM, format_args!("{label}{line}"));
         text.push_str(&format!("{:indent$}{line}\n", ""));

@@ -3,7 +3,9 @@ use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::StepResult;
 
 use super::{drift, plans, round};
-use crate::render::samples::{busy, day, empty, looked, nothing, pass, round as one, troubled, waiting};
+use crate::render::samples::{
+    busy, day, empty, looked, nothing, pass, round as one, troubled, waiting,
+};
 use crate::render::style::plain;
 
 fn shown(text: &str) -> String {
@@ -72,14 +74,25 @@ fn after_performing_it_says_what_became_of_each() {
         ("f-Vacant tours", StepResult::Applied),
     ];
     let text = shown(&round(&one(pass(day(), left.clone(), &all)), true));
-    assert!(text.contains("\nApplied 3 of 3, each read back.\nWaiting on people\n  SYNC   Garage Gate is offline"), "{text}");
+    assert!(
+        text.contains(
+            "\nApplied 3 of 3, each read back.\nWaiting on people\n  SYNC   Garage Gate is offline"
+        ),
+        "{text}"
+    );
     let some = [
-        ("f-1", StepResult::Refused(String::from("PARTNER_NOT_AUTHORIZED"))),
+        (
+            "f-1",
+            StepResult::Refused(String::from("PARTNER_NOT_AUTHORIZED")),
+        ),
         ("f-2", StepResult::Applied),
         ("f-Vacant tours", StepResult::Unknown),
     ];
     let text = shown(&round(&one(pass(day(), left, &some)), true));
-    assert!(text.contains("REFUSED by DOOR OS: PARTNER_NOT_AUTHORIZED"), "{text}");
+    assert!(
+        text.contains("REFUSED by DOOR OS: PARTNER_NOT_AUTHORIZED"),
+        "{text}"
+    );
     assert!(text.contains("ANSWER LOST OutcomeUnknown"), "{text}");
     assert!(
         text.contains("Applied 1 of 3, each read back; 1 refused by DOOR OS and 1 answer lost, which the next pass settles.\n"),
@@ -104,9 +117,18 @@ fn an_incomplete_view_and_a_mode_that_changes_nothing_are_said() {
         ..day()
     };
     let text = shown(&round(&looked(plan), true));
-    assert!(text.starts_with("Harbor Point   28 doors, 2 keys, INCOMPLETE\n"), "{text}");
-    assert!(text.contains("  Nothing is performed here: ObserveOnly. There are differences"), "{text}");
-    assert!(text.contains("not performed; its partner can never change"), "{text}");
+    assert!(
+        text.starts_with("Harbor Point   28 doors, 2 keys, INCOMPLETE\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  Nothing is performed here: ObserveOnly. There are differences"),
+        "{text}"
+    );
+    assert!(
+        text.contains("not performed; its partner can never change"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -156,5 +178,8 @@ fn a_hostile_name_does_nothing_to_the_terminal() {
         door.name = String::from("Gate\u{1b}]0;owned\u{7}\nx");
     }
     let text = round(&looked(plan), false);
-    assert!(!text.contains('\u{7}') && !text.contains("\u{1b}]"), "{text:?}");
+    assert!(
+        !text.contains('\u{7}') && !text.contains("\u{1b}]"),
+        "{text:?}"
+    );
 }

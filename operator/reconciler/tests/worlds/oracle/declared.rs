@@ -1,0 +1,348 @@
+//! What is declared at one moment, from below and from above: what surely is in force, and what may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::registry::Registry;
+use crate::declare::{Assignment, Doc, File, Key, Repo, Says, Wanted};
+
+/// What the test remembers of every object: refused or unreadable is not absent.
+#[derive(Debug, Default)]
+pub struct Memory(BTreeMap<String, Object>);
+
+#[derive(Clone, Debug, Default)]
+struct Object {
+    /// What was surely accepted last.
+    certain: Option<Says>,
+    /// What may have been accepted.
+    possible: Vec<Says>,
+    /// What it says now, if that can be read and is valid.
+    now: Option<Says>,
+    gone: bool,
+}
+
+/// Whether one declaration of an object may follow another.
+fn may_follow(before: &Says, now: &Says) -> bool {
+    match (before, now) {
+        (Says::Key(before), Says::Key(now)) => {
+            before.partner == now.partner && before.property == now.property
+        }
+        (Says::Assignment(before), Says::Assignment(now)) => before.property == now.property,
+        _ => true,
+    }
+}
+
+impl Memory {
+    /// A round reads the repository.
+    pub fn look(&mut self, repo: &Repo) {
+        for object in self.0.values_mut() {
+            object.gone = true;
+            object.now = None;
+        }
+        for file in repo.files.values() {
+            for doc in &file.docs {
+                let object = self.0.entry(doc.owner()).or_default();
+                object.gone = false;
+                if file.unreadable || doc.broken {
+                    continue;
+                }
+                object.now = Some(doc.says.clone());
+                if !object.possible.contains(&doc.says) {
+                    object.possible.push(doc.says.clone());
+                }
+            }
+        }
+        // What cannot be read may hold an object that is not seen elsewhere.
+        for (owner, object) in &mut self.0 {
+            object.gone &= !repo.files.values().any(|file| may_hold(file, owner));
+        }
+    }
+
+    /// A pass over a property came to its end: what it says now is accepted, where that is allowed.
+    pub fn passed(&mut self, property: &str) {
+        for (owner, object) in &mut self.0 {
+            if object.gone {
+                object.certain = None;
+                object.possible.clear();
+                continue;
+            }
+            let Some(now) = &object.now else { continue };
+            let here = match now {
+                Says::Assignment(Assignment { property: of, .. })
+                | Says::Key(Key { property: of, .. }) => of == property,
+                Says::Property { .. } => *owner == format!("Property/{property}"),
+                Says::Portfolio { .. } => true,
+            };
+            let follows = match &object.certain {
+                Some(certain) => may_follow(certain, now),
+                None => object.possible.iter().all(|possible| may_follow(possible, now)),
+            };
+            if here && follows {
+                object.certain = Some(now.clone());
+                object.possible = vec![now.clone()];
+            }
+        }
+        self.0.retain(|_, object| !object.gone);
+    }
+
+    pub fn is_gone(&self, owner: &str) -> bool {
+        self.0.get(owner).is_none_or(|object| object.gone)
+    }
+
+    /// What an object surely says, as text; for comparing.
+    pub fn says(&self, owner: &str) -> String {
+        let object = self.0.get(owner);
+        format!("{:?}", object.map(|object| (object.gone, object.in_force())))
+    }
+}
+
+fn may_hold(file: &File, owner: &str) -> bool {
+    let name = owner.split_once('/').map_or(owner, |(_, name)| name);
+    file.unreadable && (file.opaque || file.docs.iter().any(|doc| doc.name.contains(name)))
+}
+
+impl Object {
+    /// What is surely in force, if that is sure.
+    fn in_force(&self) -> Option<&Says> {
+        if self.gone {
+            return None;
+        }
+        match (&self.certain, &self.now) {
+            (Some(certain), Some(now)) if may_follow(certain, now) => Some(now),
+            (Some(certain), _) => Some(certain),
+            (None, Some(now)) => self
+                .possible
+                .iter()
+                .all(|possible| may_follow(possible, now))
+                .then_some(now),
+            (None, None) => None,
+        }
+    }
+
+    /// What may be in force.
+    fn perhaps(&self) -> Vec<&Says> {
+        match self.in_force() {
+            Some(says) => vec![says],
+            None if self.gone => Vec::new(),
+            None => self.possible.iter().chain(&self.certain).collect(),
+        }
+    }
+}
+
+/// A partner key that is surely in force.
+#[derive(Clone, Debug)]
+pub struct SureKey {
+    pub owner: String,
+    pub building: Uuid,
+    pub name: String,
+    pub partner: Uuid,
+    pub listed: bool,
+    /// Its doors with doorcodes, where all of their names are sure.
+    pub doors: Option<BTreeMap<Uuid, bool>>,
+    pub known_doors: BTreeSet<Uuid>,
+    pub adopts: bool,
+    /// It is neither invalid nor unreadable now.
+    pub speaks: bool,
+}
+
+/// A door that is surely declared by its name.
+#[derive(Clone, Debug)]
+pub struct SureDoor {
+    pub owner: String,
+    pub partner: Uuid,
+    pub listed: bool,
+    pub speaks: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Declared {
+    pub sure_door: BTreeMap<Uuid, Vec<SureDoor>>,
+    pub maybe_door: BTreeSet<(Uuid, Uuid)>,
+    pub sure_keys: Vec<SureKey>,
+    /// (building, key name, partner, object) of keys that may be in force.
+    pub maybe_keys: Vec<(Uuid, String, Uuid, String)>,
+    pub maybe_key: BTreeSet<(Uuid, Uuid)>,
+    /// (building, partner) that may be listed.
+    pub maybe_listed: BTreeSet<(Uuid, Uuid)>,
+    /// Buildings at which access added by hand may be removed.
+    pub removes_added: BTreeSet<Uuid>,
+    /// Pairs that come and go with time or with people moving.
+    pub time_driven: BTreeSet<(Uuid, Uuid)>,
+    pub approvals: Vec<String>,
+    /// The most that the brake may let pass: removals and percent.
+    pub limits: (u32, u32),
+    /// What objects say, for comparing.
+    pub says: BTreeMap<String, String>,
+    /// Doors of objects that cannot be read or are not valid.
+    pub silent_pairs: u64,
+    /// Keys that ask for another partner.
+    pub illegal_keys: u64,
+}
+
+impl Declared {
+    pub fn new(memory: &Memory, repo: &Repo, registry: &Registry, now: Timestamp) -> Self {
+        let mut declared = Self::default();
+        let mut limits = Vec::new();
+        for (owner, object) in &memory.0 {
+            for says in object.perhaps() {
+                match says {
+                    Says::Portfolio { removals, percent } => limits.push((*removals, *percent)),
+                    Says::Property { .. } => declared.property(owner, says, registry),
+                    _ => {}
+                }
+            }
+        }
+        declared.limits = (
+            limits.iter().map(|(removals, _)| *removals).max().unwrap_or(25),
+            limits.iter().map(|(_, percent)| *percent).max().unwrap_or(25),
+        );
+        for (owner, object) in &memory.0 {
+            for says in object.perhaps() {
+                declared.maybe(owner, says, registry, now);
+            }
+            if let Some(says) = object.in_force() {
+                let speaks = object.now.as_ref() == Some(says);
+                declared.surely(owner, says, speaks, registry, now);
+            }
+            declared.says.insert(owner.clone(), memory.says(owner));
+            if let (Some(Says::Key(before)), Some(Says::Key(now))) = (&object.certain, &object.now) {
+                declared.illegal_keys += u64::from(before.partner != now.partner);
+            }
+        }
+        declared.approvals = repo.readable().filter_map(|(_, doc)| approval(doc)).collect();
+        declared
+    }
+
+    fn property(&mut self, owner: &str, says: &Says, registry: &Registry) {
+        let Says::Property {
+            partners,
+            removes_added,
+            ..
+        } = says
+        else {
+            return;
+        };
+        let name = owner.trim_start_matches("Property/");
+        let Some(building) = registry.building(name) else {
+            return;
+        };
+        let listed = partners.iter().filter_map(|name| registry.partner(name));
+        self.maybe_listed.extend(listed.map(|partner| (building, partner)));
+        if *removes_added {
+            self.removes_added.insert(building);
+        }
+    }
+
+    fn maybe(&mut self, owner: &str, says: &Says, registry: &Registry, now: Timestamp) {
+        match says {
+            Says::Assignment(assignment) => {
+                let (Some(building), Some(partner)) = (
+                    registry.building(&assignment.property),
+                    registry.partner(&assignment.partner),
+                ) else {
+                    return;
+                };
+                let doors: Vec<Uuid> = match &assignment.doors {
+                    Wanted::Named(names) => names
+                        .iter()
+                        .flat_map(|name| registry.may_mean(building, name))
+                        .collect(),
+                    Wanted::VacantUnits => registry.units_of(building),
+                };
+                let by_time = assignment.until.is_some() || assignment.doors == Wanted::VacantUnits;
+                let over = assignment.until.is_some_and(|until| until <= now);
+                for door in doors {
+                    if by_time {
+                        self.time_driven.insert((door, partner));
+                    }
+                    if !over {
+                        self.maybe_door.insert((door, partner));
+                    }
+                }
+            }
+            Says::Key(key) => {
+                let (Some(building), Some(partner)) =
+                    (registry.building(&key.property), registry.partner(&key.partner))
+                else {
+                    return;
+                };
+                let name = key.key_name.clone();
+                self.maybe_keys.push((building, name, partner, owner.to_owned()));
+                let doors = key.doors.keys();
+                self.maybe_key.extend(
+                    doors
+                        .flat_map(|name| registry.may_mean(building, name))
+                        .map(|door| (door, partner)),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn surely(
+        &mut self,
+        owner: &str,
+        says: &Says,
+        speaks: bool,
+        registry: &Registry,
+        now: Timestamp,
+    ) {
+        let (building, partner) = match says {
+            Says::Assignment(Assignment { property, partner, .. })
+            | Says::Key(Key { property, partner, .. }) => {
+                match (registry.building(property), registry.partner(partner)) {
+                    (Some(building), Some(partner)) => (building, partner),
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        let listed = self.maybe_listed.contains(&(building, partner));
+        match says {
+            Says::Assignment(Assignment { doors: Wanted::Named(names), until, .. }) => {
+                let soon = now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap();
+                if until.is_some_and(|until| until <= soon) {
+                    return;
+                }
+                for door in names.iter().filter_map(|name| registry.surely_means(building, name)) {
+                    self.silent_pairs += u64::from(!speaks);
+                    self.sure_door.entry(door).or_default().push(SureDoor {
+                        owner: owner.to_owned(),
+                        partner,
+                        listed,
+                        speaks,
+                    });
+                }
+            }
+            Says::Key(key) => {
+                let doors: Vec<Option<(Uuid, bool)>> = key
+                    .doors
+                    .iter()
+                    .map(|(name, codes)| Some((registry.surely_means(building, name)?, *codes)))
+                    .collect();
+                self.silent_pairs += u64::from(!speaks);
+                self.sure_keys.push(SureKey {
+                    owner: owner.to_owned(),
+                    building,
+                    name: key.key_name.clone(),
+                    partner,
+                    listed,
+                    known_doors: doors.iter().flatten().map(|(door, _)| *door).collect(),
+                    doors: doors.into_iter().collect(),
+                    adopts: key.adopt,
+                    speaks,
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn approval(doc: &Doc) -> Option<String> {
+    match &doc.says {
+        Says::Property { approve, .. } if !doc.broken => approve.clone(),
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! In the end DOOR OS is as declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::declared::{Declared, SureKey};
+use super::{Oracle, rows, uuid};
+use crate::laws::{Broken, Law};
+
+impl Oracle {
+    /// Judges a world that has come to rest.
+    pub fn at_rest(&mut self) -> Result<(), Broken> {
+        let (_, declared) = self.recent.last().unwrap().clone();
+        let state = std::mem::take(&mut self.last);
+        self.doors_at_rest(&declared, &state)?;
+        for key in &declared.sure_keys {
+            self.key_at_rest(key, &state)?;
+        }
+        self.last = state;
+        Ok(())
+    }
+
+    fn broken(how: String) -> Broken {
+        Broken {
+            law: Law::Converges,
+            how,
+        }
+    }
+
+    fn doors_at_rest(&mut self, declared: &Rc<Declared>, state: &Value) -> Result<(), Broken> {
+        let authorised = authorised(state);
+        let mut contended: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+        for (door, partner) in &declared.maybe_door {
+            contended.entry(*door).or_default().insert(*partner);
+        }
+        for (home, row) in rows(state, "doors") {
+            let door = uuid(&row["uuid"]).unwrap();
+            let holder = uuid(&row["partnerUuid"]);
+            if self.held_subjects.contains(&door) {
+                continue;
+            }
+            let wanted = contended.get(&door);
+            for sure in declared.sure_door.get(&door).into_iter().flatten() {
+                let alone = wanted.is_some_and(|wanted| wanted.len() == 1);
+                let may_be = sure.listed && authorised.contains(&(home, sure.partner));
+                if !alone || !may_be || !sure.speaks || self.excused.contains(&sure.owner) {
+                    continue;
+                }
+                self.tally.premise(Law::Converges);
+                if holder != Some(sure.partner) {
+                    return Err(Self::broken(format!("{sure:?} is declared and this is so: {row}")));
+                }
+            }
+            let Some(holder) = holder else { continue };
+            if self.ours.contains(&(door, holder, None)) && wanted.is_none_or(|wanted| !wanted.contains(&holder)) {
+                self.tally.premise(Law::Converges);
+                return Err(Self::broken(format!(
+                    "nobody declares {holder}, whom we put there: {row}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn key_at_rest(&mut self, sure: &SureKey, state: &Value) -> Result<(), Broken> {
+        let usable = sure.listed && authorised(state).contains(&(sure.building, sure.partner));
+        let Some(doors) = &sure.doors else {
+            return Ok(());
+        };
+        if !usable || !sure.speaks || self.excused.contains(&sure.owner) {
+            return Ok(());
+        }
+        let row = rows(state, "keys")
+            .find(|(home, row)| *home == sure.building && row["name"] == sure.name.as_str())
+            .map(|(_, row)| row);
+        let there = doors
+            .keys()
+            .all(|door| rows(state, "doors").any(|(_, row)| uuid(&row["uuid"]) == Some(*door)));
+        if !there {
+            return Ok(());
+        }
+        self.tally.premise(Law::Converges);
+        let on_key: BTreeMap<Uuid, bool> = row
+            .and_then(|row| row["doors"].as_array())
+            .into_iter()
+            .flatten()
+            .map(|entry| {
+                let codes = entry["provideDoorcodes"].as_bool().unwrap();
+                (uuid(&entry["doorUuid"]).unwrap(), codes)
+            })
+            .collect();
+        let right = row.is_some_and(|row| uuid(&row["partnerUuid"]) == Some(sure.partner));
+        let complete = doors.iter().all(|(door, codes)| on_key.get(door) == Some(codes));
+        if right && complete {
+            return Ok(());
+        }
+        Err(Self::broken(format!(
+            "{sure:?} is declared and this is so: {}",
+            row.unwrap_or(&Value::Null)
+        )))
+    }
+}
+
+fn authorised(state: &Value) -> BTreeSet<(Uuid, Uuid)> {
+    let buildings = state["buildings"].as_array().unwrap();
+    buildings
+        .iter()
+        .flat_map(|building| {
+            let home = uuid(&building["uuid"]).unwrap();
+            let partners = building["partners"].as_object().unwrap();
+            partners
+                .iter()
+                .filter(|(_, state)| *state == "Authorized")
+                .map(move |(partner, _)| (home, partner.parse().unwrap()))
+        })
+        .collect()
+}

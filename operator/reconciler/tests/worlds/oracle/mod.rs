@@ -1,0 +1,286 @@
+//! What must hold, computed from the simulator's state and log, the bytes of the ledgers, and the test's own
+//! record of what was declared when. Of the product it takes only what a person would be shown: statuses, what
+//! is refused, and what is held under which id.
+
+mod brake;
+mod declared;
+mod end;
+mod keys;
+mod locks;
+mod log;
+mod registry;
+mod syncs;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use jiff::{SignedDuration, Timestamp};
+use opendoor_planner::plan::Step;
+use opendoor_planner::writes::Write;
+use opendoor_reconciler::round::RoundReport;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::declare::Repo;
+use crate::laws::{Broken, Law, Tally};
+use crate::wire::Notes;
+use crate::world::Place;
+use brake::Brake;
+use declared::{Declared, Memory};
+use keys::KeyLabels;
+use log::{Access, Change};
+use registry::Registry;
+
+/// The ledgers as JSON: head and doors by building.
+pub type Ledgers = BTreeMap<Uuid, (Value, Value)>;
+
+/// A write takes effect up to ten minutes after it was sent, and a round may take long: what was declared within
+/// this time before a late effect may be its cause.
+const LATE: SignedDuration = SignedDuration::from_mins(40);
+
+/// What there is to judge after a round.
+pub struct After<'a> {
+    pub state: &'a Value,
+    pub ledgers: &'a Ledgers,
+    /// `None`: the round failed as a whole, or its process died.
+    pub report: Option<&'a RoundReport>,
+    pub notes: &'a Notes,
+    /// Some rows that were shown may have been old ones.
+    pub stale: bool,
+    pub now: Timestamp,
+}
+
+/// A write as DOOR OS sees it: method and path, and the revision it is conditional on.
+pub type Call = (String, Option<i64>);
+
+pub struct Oracle {
+    pub tally: Tally,
+    registry: Registry,
+    memory: Memory,
+    /// What was declared at each recent round.
+    recent: Vec<(Timestamp, Rc<Declared>)>,
+    access: BTreeMap<Uuid, Vec<Access>>,
+    /// Access that we gave, or that was declared while it was there.
+    ours: BTreeSet<(Uuid, Uuid, Option<Uuid>)>,
+    our_keys: BTreeSet<Uuid>,
+    /// (door, access revision) of changes that a write of ours made.
+    made_by_us: BTreeSet<(Uuid, i64)>,
+    brake: Brake,
+    labels: KeyLabels,
+    /// What each hold id ever shown covers.
+    shown: BTreeMap<String, BTreeSet<Call>>,
+    approved: BTreeSet<Call>,
+    /// Doors whose lock went back to an earlier list since a look that was sure to see it.
+    went_back: BTreeSet<Uuid>,
+    delivered: BTreeMap<Uuid, u64>,
+    /// Doors whose access people changed while the last round ran.
+    beside: BTreeSet<Uuid>,
+    /// Doors and keys there were when the round began.
+    before: BTreeSet<Uuid>,
+    last: Value,
+    /// Objects that the last report refuses or holds, and doors and keys of held steps.
+    excused: BTreeSet<String>,
+    held_subjects: BTreeSet<Uuid>,
+}
+
+impl Oracle {
+    pub fn new(place: Rc<Place>, state: &Value) -> Self {
+        let registry = Registry::new(place, state);
+        Self {
+            tally: Tally::default(),
+            access: registry.access(state),
+            registry,
+            memory: Memory::default(),
+            recent: Vec::new(),
+            ours: BTreeSet::new(),
+            our_keys: BTreeSet::new(),
+            made_by_us: BTreeSet::new(),
+            brake: Brake::default(),
+            labels: KeyLabels::default(),
+            shown: BTreeMap::new(),
+            approved: BTreeSet::new(),
+            went_back: BTreeSet::new(),
+            delivered: BTreeMap::new(),
+            beside: BTreeSet::new(),
+            before: BTreeSet::new(),
+            last: state.clone(),
+            excused: BTreeSet::new(),
+            held_subjects: BTreeSet::new(),
+        }
+    }
+
+    /// Takes note of what is declared as a round begins, and of what happened since the last one.
+    pub fn before_round(
+        &mut self,
+        repo: &Repo,
+        state: &Value,
+        ledgers: &Ledgers,
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        self.registry.update(state);
+        // What took effect since then was sent in an earlier round.
+        self.judge_log(state, None)?;
+        self.memory.look(repo);
+        let declared = Rc::new(Declared::new(&self.memory, repo, &self.registry, now));
+        self.labels.forget_gone(&self.memory);
+        for id in &declared.approvals {
+            let covered = self.shown.get(id).cloned().unwrap_or_default();
+            self.approved.extend(covered);
+        }
+        self.recent
+            .retain(|(at, _)| now.duration_since(*at) < LATE);
+        self.recent.push((now, Rc::clone(&declared)));
+        self.brake.begin(&declared, ledgers);
+        self.tally
+            .premises(Law::UnreadableLosesNothing, declared.silent_pairs);
+        self.tally
+            .premises(Law::KeyPartnerIsForGood, declared.illegal_keys);
+        self.adopt(&declared);
+        self.before = uuids(state).collect();
+        self.beside.clear();
+        self.last = state.clone();
+        Ok(())
+    }
+
+    /// Judges a round.
+    pub fn after_round(&mut self, after: &After<'_>) -> Result<(), Broken> {
+        self.registry.update(after.state);
+        self.judge_log(after.state, Some(after.notes))?;
+        self.brake.after(after.ledgers);
+        let declared = self.recent.last().map(|(_, declared)| Rc::clone(declared));
+        if let Some(declared) = declared {
+            self.adopt(&declared);
+        }
+        self.covers(after)?;
+        self.labels.judge(after.state, &mut self.tally)?;
+        self.last = after.state.clone();
+        let Some(report) = after.report else {
+            return Ok(());
+        };
+        self.excused.clear();
+        self.held_subjects.clear();
+        for (target, pass) in &report.passes {
+            let Ok(pass) = pass else { continue };
+            self.memory.passed(&target.property);
+            self.enforced(after, target.building.uuid.0, pass)?;
+            if pass.after.complete && !after.stale {
+                let doors = self.registry.doors_of(target.building.uuid.0);
+                self.went_back.retain(|door| !doors.contains(door));
+                self.forget_not_there(&doors);
+            }
+            self.note_shown(&pass.plan);
+            self.note_shown(&pass.after);
+            self.brake.note_held(&pass.after, self.recent.last());
+            self.note_excuses(&pass.after);
+        }
+        Ok(())
+    }
+
+    /// Access that is there and declared becomes ours.
+    fn adopt(&mut self, declared: &Declared) {
+        for (door, entries) in &self.access {
+            for entry in entries {
+                let is_declared = match entry.key {
+                    None => declared.maybe_door.contains(&(*door, entry.partner)),
+                    Some(_) => declared.maybe_key.contains(&(*door, entry.partner)),
+                };
+                if is_declared {
+                    self.ours.insert((*door, entry.partner, entry.key));
+                    self.our_keys.extend(entry.key);
+                }
+            }
+        }
+    }
+
+    /// What a look was sure to see gone is not ours any more.
+    fn forget_not_there(&mut self, doors: &BTreeSet<Uuid>) {
+        let access = &self.access;
+        self.ours.retain(|(door, partner, key)| {
+            let there = access.get(door).is_some_and(|entries| {
+                entries
+                    .iter()
+                    .any(|entry| entry.partner == *partner && entry.key == *key)
+            });
+            there || !doors.contains(door)
+        });
+    }
+
+    fn note_shown(&mut self, plan: &opendoor_planner::plan::Plan) {
+        if let Some(id) = &plan.hold_id {
+            let held = plan.steps.iter().filter(|step| step.held.is_some());
+            self.shown
+                .entry(id.clone())
+                .or_default()
+                .extend(held.map(call_of));
+        }
+    }
+
+    fn note_excuses(&mut self, plan: &opendoor_planner::plan::Plan) {
+        let refused = plan.refusals.iter().filter_map(|refusal| refusal.owner.as_ref());
+        let waiting = plan.waiting.iter().filter_map(|waiting| waiting.owner.as_ref());
+        let held: Vec<&Step> = plan.steps.iter().filter(|step| step.held.is_some()).collect();
+        let owners = held.iter().map(|step| &step.owner);
+        self.excused
+            .extend(refused.chain(waiting).chain(owners).map(ToString::to_string));
+        for step in held {
+            self.held_subjects
+                .extend(step.door.as_ref().and_then(|door| door.uuid).map(|uuid| uuid.0));
+            self.held_subjects
+                .extend(step.key.as_ref().and_then(|key| key.uuid).map(|uuid| uuid.0));
+        }
+    }
+
+    /// What was declared when a write was decided on: in this round, or, if it took effect late, in a recent one.
+    fn causes(&self, change: &Change, in_round: bool) -> Vec<Rc<Declared>> {
+        let since = if in_round && !change.late { 1 } else { self.recent.len() };
+        let skipped = self.recent.len().saturating_sub(since);
+        self.recent
+            .iter()
+            .skip(skipped)
+            .map(|(_, declared)| Rc::clone(declared))
+            .collect()
+    }
+}
+
+/// How DOOR OS is asked for a step.
+pub fn call_of(step: &Step) -> Call {
+    match &step.write {
+        Write::SetDoorPartner { door, if_match, .. } => {
+            (format!("PUT /v1/doors/{door}/partner"), Some(*if_match))
+        }
+        Write::CreateKey { name, .. } => (format!("POST /v1/keys {name}"), None),
+        Write::UpdateKey { key, if_match, .. } => {
+            (format!("PATCH /v1/keys/{key}"), Some(*if_match))
+        }
+        Write::DeleteKey { key, if_match } => {
+            (format!("DELETE /v1/keys/{key}"), Some(*if_match))
+        }
+    }
+}
+
+/// Every door and key of a state.
+fn uuids(state: &Value) -> impl Iterator<Item = Uuid> {
+    rows(state, "doors")
+        .chain(rows(state, "keys"))
+        .filter_map(|(_, row)| uuid(&row["uuid"]))
+}
+
+/// The rows of a list, over all buildings, each with its building.
+fn rows<'a>(state: &'a Value, list: &'static str) -> impl Iterator<Item = (Uuid, &'a Value)> {
+    state["buildings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(move |building| {
+            let home = uuid(&building["uuid"]).unwrap();
+            building[list]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(move |row| (home, row))
+        })
+}
+
+fn uuid(value: &Value) -> Option<Uuid> {
+    value.as_str()?.parse().ok()
+}
