@@ -56,9 +56,10 @@ fn main() {
 }
 
 fn run(name: &str, properties: usize, doors: usize) {
-    let (mut spent, mut steps, mut longest) = (Duration::ZERO, 0, Duration::ZERO);
+    let (mut spent, mut steps, mut longest, mut given) = (Duration::ZERO, 0, Duration::ZERO, 0);
     for seed in 0..properties {
         let Property { mut ledger, declared, observed } = property(seed, doors);
+        given = given.max(memory("VmRSS:"));
         let now = start();
         let began = Instant::now();
         let taken = take_in(&mut ledger, &declared, &observed, now);
@@ -69,22 +70,22 @@ fn run(name: &str, properties: usize, doors: usize) {
         longest = longest.max(took);
     }
     println!(
-        "{name}, 1 % changed: {:.3} s in all, {:.3} ms a property, {:.3} ms the longest, {steps} steps, peak {} MB",
+        "{name}, 1 % changed: {:.3} s in all, {:.3} ms a property, {:.3} ms the longest, {steps} steps, peak {} MB of which {given} MB are given to it",
         spent.as_secs_f64(),
         spent.as_secs_f64() * 1e3 / u32::try_from(properties).map_or(1.0, f64::from),
         longest.as_secs_f64() * 1e3,
-        peak_kib() / 1024,
+        memory("VmHWM:"),
     );
 }
 
-/// Peak resident memory, as the kernel counts it.
-fn peak_kib() -> u64 {
+/// Resident memory in MB, as the kernel counts it.
+fn memory(field: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    status
+    let kib: Option<u64> = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
-        .unwrap_or_default()
+        .find_map(|line| line.strip_prefix(field))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+    kib.unwrap_or_default() / 1024
 }
 
 fn start() -> Timestamp {

@@ -123,12 +123,17 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timest
         Some(before) if until(&before.spec) == expiry => before.expiry_known_since,
         _ => expiry.map(|_| now),
     };
-    let accepted = Accepted {
-        spec: spec.clone(),
-        cause: object.cause.clone(),
-        expiry_known_since,
-    };
-    if before != Some(&accepted) {
+    let as_before = before.is_some_and(|before| {
+        before.spec == *spec
+            && before.cause == object.cause
+            && before.expiry_known_since == expiry_known_since
+    });
+    if !as_before {
+        let accepted = Accepted {
+            spec: spec.clone(),
+            cause: object.cause.clone(),
+            expiry_known_since,
+        };
         ledger
             .head_mut()
             .accepted

@@ -94,8 +94,11 @@ pub fn statuses(
 
 /// Verdicts on every pair, by the object they belong to.
 struct Pairs {
-    by_owner: BTreeMap<OwnerId, BTreeMap<(DoorUuid, PartnerUuid), (bool, Verdict)>>,
+    by_owner: BTreeMap<OwnerId, BTreeMap<Pair, (bool, Verdict)>>,
 }
+
+/// A partner at a door.
+type Pair = (DoorUuid, PartnerUuid);
 
 impl Pairs {
     fn collect(ledger: &Ledger, taken: &Taken, observed: &Observed, now: Timestamp) -> Self {
@@ -158,7 +161,7 @@ impl Pairs {
     }
 
     /// The pairs of one object; of the property, everybody's.
-    fn of(&self, owner: &OwnerId) -> Vec<(&(DoorUuid, PartnerUuid), &(bool, Verdict))> {
+    fn of(&self, owner: &OwnerId) -> Vec<PairView<'_>> {
         if owner.kind == OwnerKind::Property {
             self.by_owner.values().flatten().collect()
         } else {
@@ -180,7 +183,7 @@ fn status(
     let standing = Standing::of(owner, plan);
     let visits: BTreeSet<DoorUuid> = mine
         .iter()
-        .filter(|(_, (_, verdict))| verdict.sync_required == Tri::True)
+        .filter(|(_, (_, verdict))| owes_visit(verdict))
         .map(|((door, _), _)| *door)
         .collect();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -196,10 +199,10 @@ fn status(
     notes.sort();
     notes.dedup();
     notes.truncate(DOORS_SHOWN);
-    let visit_names: Vec<String> = visits.iter().map(|door| door_name(door)).collect();
+    let visit_names: Vec<String> = visits.iter().map(door_name).collect();
     let mut conditions = standing.conditions(plan);
     conditions.push(enforced(&mine, observed, ledger));
-    conditions.push(sync_required(&mine, &visit_names));
+    conditions.push(sync_required(&mine, &visit_names, observed));
     conditions.push(drifted(owner, plan));
     if let Some(authorized) = authorized(owner, plan, is_property) {
         conditions.push(authorized);
@@ -375,7 +378,8 @@ fn bounded(message: &str) -> String {
     format!("{}...", message.get(..end).unwrap_or_default())
 }
 
-type PairView<'a> = (&'a (DoorUuid, PartnerUuid), &'a (bool, Verdict));
+/// A pair, whether DOOR OS holds it, and the verdict on it.
+type PairView<'a> = (&'a Pair, &'a (bool, Verdict));
 
 /// Whether the locks carry it out: of an object, the worst of its pairs.
 fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Condition {
@@ -403,15 +407,24 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
         })
         .collect();
     named.sort();
-    let message = format!("{} {}", listing(&named, 5), verdict.reason.meaning());
+    named.dedup();
+    let message = format!("{} At: {}.", verdict.reason.meaning(), listing(&named, 5));
     new(condition::ENFORCED, verdict.enforced, verdict.reason, &message)
 }
 
-fn sync_required(mine: &[PairView<'_>], visits: &[String]) -> Condition {
-    if let Some((_, (_, verdict))) = mine
-        .iter()
-        .find(|(_, (_, verdict))| verdict.sync_required == Tri::True)
-    {
+/// Whether somebody must go there because access is owed. DOOR may also ask for a Door Sync after a
+/// grant; that one heals at first use and is told apart.
+fn owes_visit(verdict: &Verdict) -> bool {
+    verdict.sync_required == Tri::True && verdict.since.is_some()
+}
+
+fn sync_required(mine: &[PairView<'_>], visits: &[String], observed: &Observed) -> Condition {
+    let first = |which: &dyn Fn(&Verdict) -> bool| {
+        mine.iter()
+            .map(|(_, (_, verdict))| verdict)
+            .find(|verdict| which(verdict))
+    };
+    if let Some(verdict) = first(&owes_visit) {
         let mut names = visits.to_vec();
         names.sort();
         let message = format!(
@@ -422,22 +435,39 @@ fn sync_required(mine: &[PairView<'_>], visits: &[String]) -> Condition {
         );
         return new(condition::SYNC_REQUIRED, Tri::True, verdict.reason, &message);
     }
-    let unknown = mine
-        .iter()
-        .find(|(_, (_, verdict))| verdict.sync_required == Tri::Unknown);
-    match unknown {
-        Some((_, (_, verdict))) => new(
+    if let Some(verdict) = first(&|verdict| verdict.sync_required == Tri::True) {
+        let mut names: Vec<String> = mine
+            .iter()
+            .filter(|(_, (_, other))| other.sync_required == Tri::True)
+            .map(|((door, _), _)| crate::key_steps::door_name(observed, *door))
+            .collect();
+        names.sort();
+        names.dedup();
+        let message = format!(
+            "DOOR OS asks for a Door Sync after a grant at {}. The partner's first use does the same; only doorcodes wait for it.",
+            listing(&names, 5)
+        );
+        return new(condition::SYNC_REQUIRED, Tri::True, verdict.reason, &message);
+    }
+    match first(&|verdict| verdict.sync_required == Tri::Unknown) {
+        Some(verdict) => new(
             condition::SYNC_REQUIRED,
             Tri::Unknown,
             verdict.reason,
             verdict.reason.meaning(),
         ),
-        None => new(
-            condition::SYNC_REQUIRED,
-            Tri::False,
-            Reason::LockProven,
-            "No lock needs a visit for this.",
-        ),
+        None => {
+            let worst = mine.iter().map(|(_, (_, verdict))| verdict);
+            let reason = worst
+                .max_by_key(|verdict| verdict.enforced)
+                .map_or(Reason::LockProven, |verdict| verdict.reason);
+            new(
+                condition::SYNC_REQUIRED,
+                Tri::False,
+                reason,
+                "No lock needs a visit for this.",
+            )
+        }
     }
 }
 

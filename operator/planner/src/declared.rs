@@ -2,6 +2,7 @@
 //! known of those that are not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use opendoor_api::{DeletionPolicy, DoorAssignmentSpec, PartnerKeySpec, PropertySpec};
 use serde::{Deserialize, Serialize};
@@ -108,14 +109,14 @@ pub enum Absence {
     Unreadable,
 }
 
-/// Lines and columns of an object's fields, by path such as `spec.doors[2]`.
+/// Lines and columns of an object's fields, by path such as `spec.doors[2]`. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Places(BTreeMap<String, (u32, u32)>);
+pub struct Places(Arc<BTreeMap<String, (u32, u32)>>);
 
 impl Places {
     /// Notes a field's place.
     pub fn insert(&mut self, path: String, line: u32, column: u32) {
-        self.0.insert(path, (line, column));
+        Arc::make_mut(&mut self.0).insert(path, (line, column));
     }
 
     /// The cause with the place of a field, or of its nearest known parent.

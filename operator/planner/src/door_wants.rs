@@ -183,12 +183,16 @@ impl<'a> Gather<'a> {
         false
     }
 
+    fn pinned(&self, text: &str) -> Option<DoorUuid> {
+        self.ledger.head.door_pins.get(text).copied()
+    }
+
     /// Whether a text names no door, and is not the name of a door that has left the building.
     fn could_be_any(&self, text: &str) -> bool {
-        let pins = &self.ledger.head.door_pins;
-        match self.names.resolve(text, pins) {
+        let pinned = self.pinned(text);
+        match self.names.resolve(text, pinned) {
             Ok(_) => false,
-            Err(unresolved) => unresolved.reason != Reason::DoorNotFound || !pins.contains_key(text),
+            Err(unresolved) => unresolved.reason != Reason::DoorNotFound || pinned.is_none(),
         }
     }
 
@@ -251,16 +255,17 @@ impl<'a> Gather<'a> {
     ) -> Vec<(usize, DoorUuid)> {
         let mut doors = Vec::with_capacity(texts.len());
         for (item, text) in texts.iter().enumerate() {
-            match self.names.resolve(text, &self.ledger.head.door_pins) {
+            let pinned = self.pinned(text);
+            match self.names.resolve(text, pinned) {
                 Ok(door) => {
-                    if self.ledger.head.door_pins.get(text) != Some(&door) {
+                    if pinned != Some(door) {
                         pins.insert((text.clone(), door));
                     }
                     doors.push((item, door));
                 }
                 Err(unresolved) => {
-                    if let Some(pinned) = self.ledger.head.door_pins.get(text) {
-                        self.kept.insert((*pinned, index));
+                    if let Some(pinned) = pinned {
+                        self.kept.insert((pinned, index));
                     }
                     if let Some(object) = taken.objects.get(index) {
                         self.refusals.push(Refusal {
@@ -341,18 +346,17 @@ impl<'a> Gather<'a> {
         let Some(object) = taken.objects.get(index) else {
             return;
         };
-        let pins = &self.ledger.head.door_pins;
         let excepted: BTreeSet<DoorUuid> = spec
             .except_doors
             .iter()
             .flatten()
-            .filter_map(|text| self.names.resolve(text, pins).ok())
+            .filter_map(|text| self.names.resolve(text, self.pinned(text)).ok())
             .collect();
         let named: Vec<(Option<DoorUuid>, String)> = match (&spec.doors, &spec.door_selector) {
             (Some(doors), _) => doors
                 .iter()
                 .map(|text| {
-                    let door = self.names.resolve(text, pins).ok();
+                    let door = self.names.resolve(text, self.pinned(text)).ok();
                     let name = door
                         .and_then(|door| self.observed.door(door))
                         .map_or_else(|| text.clone(), |row| row.name.clone());

@@ -2,7 +2,7 @@
 //! pinned, what is already so adopted. Nothing here touches DOOR OS; what it changes in the ledger is
 //! committed before anything is planned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
@@ -129,7 +129,7 @@ fn pin(
     if observed.incomplete.is_some() {
         return;
     }
-    let declared: BTreeSet<&str> = taken
+    let declared: HashSet<&str> = taken
         .objects
         .iter()
         .flat_map(|object| declared_doors(&object.spec))
@@ -152,17 +152,19 @@ fn pin(
     }
 }
 
-fn declared_doors(spec: &Spec) -> Vec<&str> {
-    match spec {
-        Spec::DoorAssignment(spec) => spec
-            .doors
-            .iter()
-            .flatten()
-            .chain(spec.except_doors.iter().flatten())
-            .map(String::as_str)
-            .collect(),
-        Spec::PartnerKey(spec) => spec.doors.iter().map(|door| door.name.as_str()).collect(),
-    }
+fn declared_doors(spec: &Spec) -> impl Iterator<Item = &str> {
+    let (assigned, on_key) = match spec {
+        Spec::DoorAssignment(spec) => (Some(spec), None),
+        Spec::PartnerKey(spec) => (None, Some(spec)),
+    };
+    let named = assigned.into_iter().flat_map(|spec| {
+        let doors = spec.doors.iter().flatten();
+        doors.chain(spec.except_doors.iter().flatten())
+    });
+    let on_key = on_key.into_iter().flat_map(|spec| &spec.doors);
+    named
+        .map(String::as_str)
+        .chain(on_key.map(|door| door.name.as_str()))
 }
 
 impl Taken {

@@ -173,7 +173,7 @@ impl Gather<'_> {
         let mut kept_doors = Vec::new();
         for (item, door) in spec.doors.iter().enumerate() {
             let pinned = self.ledger.head.door_pins.get(&door.name).copied();
-            match self.names.resolve(&door.name, &self.ledger.head.door_pins) {
+            match self.names.resolve(&door.name, pinned) {
                 Ok(uuid) => {
                     if pinned != Some(uuid) {
                         self.pins.insert((door.name.clone(), uuid));
@@ -219,10 +219,8 @@ impl Gather<'_> {
 
     fn await_authorization(&mut self, object: &InForce, spec: &PartnerKeySpec) {
         for door in &spec.doors {
-            let uuid = self
-                .names
-                .resolve(&door.name, &self.ledger.head.door_pins)
-                .ok();
+            let pinned = self.ledger.head.door_pins.get(&door.name).copied();
+            let uuid = self.names.resolve(&door.name, pinned).ok();
             self.waiting.push(Waiting {
                 kind: WaitingKind::Authorization,
                 door: Some(Named {

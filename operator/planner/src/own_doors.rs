@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use opendoor_api::DeletionPolicy;
 
 use crate::door_wants::DoorWant;
+use crate::ids::DoorUuid;
 use crate::intake::Taken;
 use crate::ledger::{Claim, DoorRecord, Ledger};
 use crate::observed::{DoorRow, Holder, Observed};
@@ -13,12 +14,15 @@ use crate::owner::OwnerId;
 /// Brings ownership of door dropdowns up to date: adopts what is already as declared, moves it
 /// between objects of one partner, releases what is retained or no longer there.
 pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Taken) {
+    let mut changes: Vec<(DoorUuid, Vec<Claim>)> = Vec::new();
     let mut adopted = 0;
     let mut wants = taken.doors.iter().peekable();
+    let mut records = ledger.doors.iter().peekable();
     for row in &observed.doors {
         while wants.next_if(|want| want.door < row.uuid).is_some() {}
         let want = wants.next_if(|want| want.door == row.uuid);
-        let Some(record) = ledger.doors.get(&row.uuid) else {
+        while records.next_if(|(door, _)| **door < row.uuid).is_some() {}
+        let Some((_, record)) = records.next_if(|(door, _)| **door == row.uuid) else {
             continue;
         };
         if want.is_none() && record.claims.is_empty() {
@@ -34,9 +38,10 @@ pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Ta
             }
             _ => still_ours(taken, record, want, row),
         };
-        if let Some(claims) = claims {
-            ledger.door_mut(row.uuid).claims = claims;
-        }
+        changes.extend(claims.map(|claims| (row.uuid, claims)));
+    }
+    for (door, claims) in changes {
+        ledger.door_mut(door).claims = claims;
     }
     taken.adopted += adopted;
 }

@@ -82,7 +82,7 @@ catalogue! {
         "Wait one check interval.";
     PartnerImmutable, Refused,
         "The partner of a partner key would change or be cleared.",
-        "DOOR OS never changes or clears the partner of a key once it has one; such a key can only be deleted (DOOR help centre, 'Assign an OpenDOOR partner to an existing key', DOMAIN S).",
+        "DOOR OS never changes or clears the partner of a key once it has one; such a key can only be deleted (DOOR help centre 34093878800023).",
         "Put the old partner back. To change partners: declare a new PartnerKey with another keyName, move its holders to it, then delete the old one. Deleting it takes its doorcodes with it.";
     PartnerNotListed, Refused,
         "The partner is not in the Property's spec.partners.",
@@ -90,11 +90,11 @@ catalogue! {
         "Add the partner to spec.partners of the Property, or correct its name.";
     AwaitingAuthorization, Waiting,
         "DOOR has not authorised the partner at this property yet.",
-        "DOOR's integrations team adds a partner to a property after an e-mail from a portfolio manager; until then it is not in the dropdown (DOMAIN S, 3.1).",
+        "DOOR's integrations team adds a partner to a property after an e-mail from a portfolio manager; until then it is not in the dropdown (DOOR help centre 34093878800023).",
         "Send the e-mail that `opendoor email` prints, from an address with portfolio manager permissions for the property. The assignment follows by itself.";
     DoorClaimedTwice, Refused,
         "Two partners are declared for one door.",
-        "DOOR OS's door has one partner dropdown, so one partner per door (inferred, DOMAIN 3.2). Explicit names beat a selector; else whoever holds the door keeps it; if nobody does, neither gets it.",
+        "DOOR OS's door has one partner dropdown, so one partner per door (inferred from the dropdown). Explicit names beat a selector; else whoever holds the door keeps it; if nobody does, neither gets it.",
         "Remove the door from one of the two objects.";
     DoorHeldByOther, Held,
         "The door already holds another partner that this product did not put there.",
@@ -142,11 +142,11 @@ catalogue! {
         "Take it over with spec.adopt, or choose another keyName.";
     AcknowledgementRequired, Refused,
         "An ordinary key would become a partner key.",
-        "Once a partner is set, the key is a partner key for good: DOOR OS never changes or clears it (DOMAIN S).",
+        "Once a partner is set, the key is a partner key for good: DOOR OS never changes or clears it (DOOR help centre 34093878800023).",
         "If that is meant, write spec.adopt.acknowledge: ConvertsToPartnerKeyForGood.";
     HoldersAffected, Held,
         "People hold this key, or it cannot be told whether they do.",
-        "Deleting a key takes access and doorcodes from everybody who holds it, and codes do not come back (DOMAIN 3.3, LKB-15853792300183).",
+        "Deleting a key takes access and doorcodes from everybody who holds it, and codes do not come back (Latch help centre 15853792300183).",
         "Move the holders first, or approve with the hold id, or set deletionPolicy: Retain to keep the key.";
     RemovalLimitExceeded, Held,
         "More access would be taken away than the brake allows.",
@@ -174,7 +174,7 @@ catalogue! {
         "Apply the object again, or approve the removals with the hold id.";
     InUse, Refused,
         "Doors, keys or unproven locks still reference the partner.",
-        "A partner is withdrawn from a property only after it is off every door and key, and the locks are proven (DOMAIN S, KB-27547132147223).",
+        "A partner is withdrawn from a property only after it is off every door and key, and the locks are proven (DOOR help centre 34093878800023 and 27547132147223).",
         "Remove what the message lists, perform the Door Syncs, and the e-mail to DOOR follows.";
     Invalid, Refused,
         "The object breaks its schema or a rule.",
@@ -202,7 +202,7 @@ catalogue! {
         "Set OPENDOOR_CLIENT_ID and OPENDOOR_CLIENT_SECRET_FILE (standalone), or create the Secret the Portfolio names.";
     PermissionDenied, CannotTell,
         "The manager behind these credentials may not do this.",
-        "Creating and editing keys needs Full Key Management; other levels only give and take keys (DOMAIN 3.5).",
+        "Creating and editing keys needs Full Key Management; other levels only give and take keys (DOOR help centre 24506156244247).",
         "Ask a portfolio manager for the permission.";
     BackendUnavailable, CannotTell,
         "DOOR OS did not answer, or answered with errors.",
@@ -230,7 +230,7 @@ catalogue! {
         "Set the mode to Propose or Apply, or change it by hand.";
     DoorSyncRequired, Waiting,
         "A removed partner may still open the lock until somebody performs a Door Sync there.",
-        "A lock that is not connected learns of a removal only from a full Door Sync in the DOOR App (DOMAIN S, KB-27547132147223).",
+        "A lock that is not connected learns of a removal only from a full Door Sync in the DOOR App (DOOR help centre 34093878800023 and 27547132147223).",
         "Perform a Door Sync on the doors that `opendoor sync list` names.";
     NoDevice, Waiting,
         "Access was removed on a door that has no device now.",
@@ -238,7 +238,7 @@ catalogue! {
         "Perform a Door Sync once a device is activated, or attest it with `opendoor sync attest`.";
     AwaitingPush, Working,
         "The door is connected; the change reaches its lock over the network.",
-        "Connected doors update within minutes, up to 30 (DOMAIN KB-24446031504919); after that a person is asked to go.",
+        "Connected doors update within minutes, up to 30 (DOOR help centre 24446031504919); after that a person is asked to go.",
         "Wait.";
     ReplacedEntry, Waiting,
         "The partner holds the door again, but the lock never saw the removal or narrowing before that.",
@@ -246,7 +246,7 @@ catalogue! {
         "Perform a Door Sync on the door.";
     LockNotProven, Waiting,
         "DOOR OS grants it; the lock has not acknowledged it yet.",
-        "A grant heals at the partner's first use (DOMAIN KB-24481162622359).",
+        "A grant heals at the partner's first use (DOOR help centre 24481162622359).",
         "Nothing to do, unless the partner will only use doorcodes.";
     LockProven, Fine,
         "The lock acknowledged exactly what DOOR OS grants.",

@@ -1,7 +1,7 @@
 //! From names a manager writes to uuids, once, with pins.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
@@ -61,11 +61,11 @@ impl<'a> DoorNames<'a> {
             .chain(many.into_iter().flatten().copied())
     }
 
-    /// The door a text means: a uuid, a pinned name, or a name that only one door has.
+    /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has.
     pub(crate) fn resolve(
         &self,
         text: &str,
-        pins: &BTreeMap<String, DoorUuid>,
+        pinned: Option<DoorUuid>,
     ) -> Result<DoorUuid, Unresolved> {
         if let Ok(uuid) = text.parse::<Uuid>() {
             let uuid = DoorUuid(uuid);
@@ -75,8 +75,8 @@ impl<'a> DoorNames<'a> {
                 Err(self.not_found(text))
             };
         }
-        if let Some(pinned) = pins.get(text) {
-            return self.follow_pin(text, *pinned);
+        if let Some(pinned) = pinned {
+            return self.follow_pin(text, pinned);
         }
         let mut rows = self.named(text);
         match (rows.next(), rows.next()) {

@@ -135,7 +135,7 @@ impl Table {
             let blank = blank.count();
             if blank > 0 {
                 table.notes.push(format!(
-                    "{file} does not say who holds {blank} of the {} doors{}; nothing is planned for their partners.",
+                    "{file} does not say who holds {blank} of the {} doors{}; nothing is planned there.",
                     observed.doors.len(),
                     at_building(building)
                 ));

@@ -1,18 +1,18 @@
 //! Commands that act: `run`, `apply`, `sync attest`. Each is alone on its state directory.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::attest::{Attested, attest};
 use opendoor_reconciler::directory::Watcher;
-use opendoor_reconciler::pass::StepResult;
+use opendoor_reconciler::pass::{PassReport, StepResult};
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
 
 use crate::connect::Wish;
 use crate::exit::Verdict;
-use crate::args::Output as Form;
 use crate::output::Output;
 use crate::session::{Session, SessionError};
 
@@ -33,16 +33,13 @@ pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<
     let mut report = session.round(approvals).await?;
     output.banner(&session.connection);
     let unfitting = unfitting(&report, approvals);
-    output.round(&report, true);
     for _ in 1..MOST_ROUNDS {
         if !more_to_do(&report) {
             break;
         }
-        report = session.round(&[]).await?;
-        if output.form() == Form::Text {
-            output.round(&report, true);
-        }
+        report = joined(report, session.round(&[]).await?);
     }
+    output.round(&report, true);
     let verdict = Verdict::of_round(&report, true);
     if unfitting.is_empty() {
         return Ok(verdict);
@@ -77,6 +74,51 @@ fn more_to_do(report: &RoundReport) -> bool {
                 .any(|refusal| refusal.reason == Reason::WaitingForKeyName);
             tried && (untried || freed)
         })
+}
+
+/// Two rounds as one: the steps and results of both, and what is left after the second.
+fn joined(first: RoundReport, second: RoundReport) -> RoundReport {
+    let mut before: BTreeMap<String, PassReport> = first
+        .passes
+        .into_iter()
+        .filter_map(|(target, pass)| Some((target.property, pass.ok()?)))
+        .collect();
+    let passes = second
+        .passes
+        .into_iter()
+        .map(|(target, pass)| {
+            let joined = match (before.remove(&target.property), pass) {
+                (Some(earlier), Ok(later)) => Ok(joined_passes(earlier, later)),
+                (_, later) => later,
+            };
+            (target, joined)
+        })
+        .collect();
+    RoundReport { passes, ..second }
+}
+
+fn joined_passes(earlier: PassReport, later: PassReport) -> PassReport {
+    let mut plan = earlier.plan;
+    let mut results = earlier.results;
+    // A step that the first round could not do is shown once, as the second one left it.
+    plan.steps.retain(|step| {
+        results.contains_key(&step.fingerprint)
+            && !later
+                .plan
+                .steps
+                .iter()
+                .any(|again| again.fingerprint == step.fingerprint)
+    });
+    plan.steps.extend(later.plan.steps);
+    results.extend(later.results);
+    let mut settled = earlier.settled;
+    settled.extend(later.settled);
+    PassReport {
+        plan,
+        results,
+        settled,
+        ..later
+    }
 }
 
 /// Approvals that no property took.

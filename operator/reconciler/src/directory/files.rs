@@ -1,8 +1,10 @@
 //! A directory of YAML as declarations.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use opendoor_api::Resource;
 use opendoor_api::yaml::{Document, parse_documents};
@@ -21,7 +23,12 @@ pub const WORLD_FILE: &str = "simulator.yaml";
 #[derive(Clone, Debug)]
 pub struct Directory {
     root: PathBuf,
+    /// What was read last, and from which files as they were then.
+    last: RefCell<Option<(Stamp, Snapshot)>>,
 }
+
+/// Every file with its length and when it was written.
+type Stamp = Vec<(PathBuf, u64, SystemTime)>;
 
 impl Directory {
     /// The declarations below a directory (or in one file).
@@ -29,6 +36,7 @@ impl Directory {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            last: RefCell::new(None),
         }
     }
 
@@ -189,8 +197,39 @@ fn is_world(file: &str) -> bool {
 }
 
 impl Declarations for Directory {
+    /// Between the batches of a pass this is asked often, so files that were not touched are not
+    /// parsed again.
     async fn read(&self) -> Snapshot {
-        self.snapshot()
+        let stamp = self.stamp();
+        if let (Some(stamp), Some((known, snapshot))) = (&stamp, &*self.last.borrow())
+            && known == stamp
+        {
+            return snapshot.clone();
+        }
+        let snapshot = self.snapshot();
+        *self.last.borrow_mut() = stamp.map(|stamp| (stamp, snapshot.clone()));
+        snapshot
+    }
+}
+
+impl Directory {
+    /// What tells whether anything was touched; `None` when something cannot be looked at.
+    fn stamp(&self) -> Option<Stamp> {
+        let mut stamp = Stamp::new();
+        let entries = WalkDir::new(&self.root)
+            .follow_links(true)
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        for entry in entries {
+            let entry = entry.ok()?;
+            let metadata = entry.metadata().ok()?;
+            if metadata.is_file() {
+                let written = metadata.modified().ok()?;
+                stamp.push((entry.into_path(), metadata.len(), written));
+            }
+        }
+        Some(stamp)
     }
 }
 

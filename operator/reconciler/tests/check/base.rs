@@ -214,7 +214,7 @@ fn a_revision_is_read_as_it_was() {
     assert_eq!(base.notes.len(), 1);
     assert_eq!(read_at(&site, "HEAD~1").unwrap(), base);
 
-    let checked = validate(&[site.clone()], Some("base")).unwrap();
+    let checked = validate(std::slice::from_ref(&site), Some("base")).unwrap();
     let found: Vec<_> = checked
         .findings
         .iter()
@@ -224,7 +224,9 @@ fn a_revision_is_read_as_it_was() {
     let file = site.join("tours.yaml").display().to_string();
     assert_eq!(checked.findings[0].file, file);
     assert_eq!(
-        validate(&[site.clone()], Some("HEAD")).unwrap().findings,
+        validate(std::slice::from_ref(&site), Some("HEAD"))
+            .unwrap()
+            .findings,
         []
     );
 

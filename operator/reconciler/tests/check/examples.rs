@@ -269,7 +269,9 @@ async fn the_portfolio_has_all_kinds_of_work_and_is_done_after_one_run() {
 #[test]
 fn day_one_plans_against_its_table() {
     let directory = examples().join("day-one");
-    let snapshot = Sources::read(&[directory.clone()]).unwrap().snapshot();
+    let snapshot = Sources::read(std::slice::from_ref(&directory))
+        .unwrap()
+        .snapshot();
     let bytes = std::fs::read(directory.join("doors.csv")).unwrap();
     let table = Table::parse("doors.csv", &bytes, None).unwrap();
     let now = "2026-03-02T09:00:00Z".parse().unwrap();

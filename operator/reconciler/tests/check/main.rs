@@ -12,5 +12,6 @@
 mod base;
 mod examples;
 mod table;
+mod table_rows;
 mod validate;
 mod world;

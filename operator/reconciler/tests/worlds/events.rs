@@ -212,7 +212,10 @@ fn fault(rng: &mut Rng) -> Value {
         26 => json!({"kind": "malformedJson", "probability": 0.2}),
         27 => json!({"kind": "syncRequiredLies"}),
         28 => json!({"kind": "extraNulls", "probability": probability}),
-        29 => json!({"kind": "expiredTokens", "count": 2, "status": [401, 403][rng.usize(0..2)]}),
+        29 => {
+            let status = [401, 403][rng.usize(0..2)];
+            json!({"kind": "expiredTokens", "count": 2, "status": status})
+        }
         30 => json!({"kind": "latency", "seconds": rng.u32(1..35), "probability": 0.3}),
         _ => json!({"kind": "forbidden", "method": write, "probability": probability}),
     }

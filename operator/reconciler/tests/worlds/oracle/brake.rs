@@ -6,13 +6,12 @@ use std::rc::Rc;
 use jiff::{SignedDuration, Timestamp};
 use opendoor_planner::plan::Plan;
 use opendoor_planner::reasons::Reason;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::declared::Declared;
 use super::log::Change;
 use super::registry::Registry;
-use super::{Call, Ledgers, call_of};
+use super::{Call, Ledgers, call_of, uuid};
 use crate::laws::{Broken, Law, Tally};
 
 /// A day, less the time by which an effect may come later than it was counted.
@@ -28,7 +27,7 @@ pub struct Brake {
     /// What the ledgers have counted.
     charged: BTreeMap<Uuid, u64>,
     /// Writes that the brake held, with the object and what it said.
-    held: BTreeMap<(Call, Value), (String, String)>,
+    held: BTreeMap<(Call, Option<Uuid>), (String, String)>,
 }
 
 impl Brake {
@@ -100,7 +99,7 @@ impl Brake {
         if !self.held.is_empty() {
             tally.premise(Law::HeldStaysHeld);
         }
-        let asked = (change.call.clone(), change.request["partnerUuid"].clone());
+        let asked = (change.call.clone(), uuid(&change.request["partnerUuid"]));
         let Some((owner, said)) = self.held.get(&asked) else {
             return Ok(());
         };
@@ -125,9 +124,9 @@ impl Brake {
             }
             let partner = match &step.write {
                 opendoor_planner::writes::Write::SetDoorPartner { partner, .. } => {
-                    partner.map_or(Value::Null, |partner| partner.to_string().into())
+                    partner.map(|partner| partner.0)
                 }
-                _ => Value::Null,
+                _ => None,
             };
             let owner = step.owner.to_string();
             let said = says(declared, &owner);

@@ -45,6 +45,8 @@ pub struct Change {
 #[derive(Clone, Debug)]
 pub struct DoorChange {
     pub door: Uuid,
+    /// The access revision it made.
+    pub revision: i64,
     pub before: Vec<Access>,
     pub after: Vec<Access>,
 }
@@ -97,12 +99,10 @@ impl Oracle {
                     let before = self.access.insert(door, after.clone()).unwrap_or_default();
                     pending.push(DoorChange {
                         door,
+                        revision: entry["detail"]["accessRevision"].as_i64().unwrap(),
                         before,
                         after,
                     });
-                    if let Some(revision) = entry["detail"]["accessRevision"].as_i64() {
-                        self.made_by_us.insert((door, revision));
-                    }
                 }
                 ("hand" | "network" | "phone", Some(door))
                     if entry["detail"].get("lock").is_some() =>
@@ -140,10 +140,6 @@ impl Oracle {
 
     fn by_hand(&mut self, change: &DoorChange) {
         self.beside.insert(change.door);
-        for entry in &change.after {
-            self.made_by_us.remove(&(change.door, entry.revision));
-        }
-        // An access that only shrank has a revision that no entry carries.
         let declared = self.recent.last().map(|(_, declared)| std::rc::Rc::clone(declared));
         if let Some(declared) = declared {
             self.adopt(&declared);
@@ -197,6 +193,7 @@ impl Oracle {
         let in_round = notes.is_some();
         let causes = self.causes(&change, in_round);
         for door in &change.doors {
+            self.made_by_us.insert((door.door, door.revision));
             self.grants(&change, door, &causes)?;
             self.losses(&change, door, &causes)?;
         }
