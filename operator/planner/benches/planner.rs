@@ -44,13 +44,17 @@ fn main() {
         ("one property of 1,000 doors", 1, 1000),
         ("one property of 100,000 doors", 1, 100_000),
     ];
-    let asked: Option<usize> = std::env::var("PLANNER_BENCH_CASE").ok().and_then(|n| n.parse().ok());
+    let asked: Option<usize> = std::env::var("PLANNER_BENCH_CASE")
+        .ok()
+        .and_then(|n| n.parse().ok());
     if let Some((name, properties, doors)) = asked.and_then(|n| cases.get(n)) {
         return run(name, *properties, *doors);
     }
     let this = std::env::current_exe().expect("a running program has a path");
     for n in 0..cases.len() {
-        let status = std::process::Command::new(&this).env("PLANNER_BENCH_CASE", n.to_string()).status();
+        let status = std::process::Command::new(&this)
+            .env("PLANNER_BENCH_CASE", n.to_string())
+            .status();
         assert!(status.expect("it can run itself").success());
     }
 }
@@ -58,7 +62,11 @@ fn main() {
 fn run(name: &str, properties: usize, doors: usize) {
     let (mut spent, mut steps, mut longest, mut given) = (Duration::ZERO, 0, Duration::ZERO, 0);
     for seed in 0..properties {
-        let Property { mut ledger, declared, observed } = property(seed, doors);
+        let Property {
+            mut ledger,
+            declared,
+            observed,
+        } = property(seed, doors);
         given = given.max(memory("VmRSS:"));
         let now = start();
         let began = Instant::now();
@@ -93,7 +101,10 @@ fn start() -> Timestamp {
 }
 
 fn uuid(seed: usize, kind: u8, n: usize) -> Uuid {
-    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{seed} {kind} {n}").as_bytes());
+    let hash = Uuid::new_v5(
+        &Uuid::NAMESPACE_OID,
+        format!("{seed} {kind} {n}").as_bytes(),
+    );
     Uuid::from_bytes(hash.into_bytes())
 }
 
@@ -117,9 +128,17 @@ fn property(seed: usize, doors: usize) -> Property {
     let mut ledger = Ledger::new(observed.building);
     take_in(&mut ledger, &declared, &observed, start());
     ledger.unsaved = Unsaved::default();
-    let mut property = Property { ledger, declared, observed };
+    let mut property = Property {
+        ledger,
+        declared,
+        observed,
+    };
     for n in (0..doors).step_by(200) {
-        let row = property.observed.doors.iter_mut().find(|row| row.uuid == door(seed, n));
+        let row = property
+            .observed
+            .doors
+            .iter_mut()
+            .find(|row| row.uuid == door(seed, n));
         let row = row.expect("the door is listed");
         row.holder = Holder::Nobody;
         row.access.retain(|access| access.via != Via::Door);
@@ -159,7 +178,11 @@ fn observed(seed: usize, doors: usize) -> Observed {
                 connected: Some(!offline),
                 serial: Some(format!("{n:010}")),
                 unit: None,
-                holder: if is_assigned(n) { Holder::Partner(partner()) } else { Holder::Nobody },
+                holder: if is_assigned(n) {
+                    Holder::Partner(partner())
+                } else {
+                    Holder::Nobody
+                },
                 version: 10,
                 revision: Some(4),
                 access: by_door.into_iter().chain(by_key).collect(),
@@ -178,7 +201,10 @@ fn observed(seed: usize, doors: usize) -> Observed {
         building,
         building_name: format!("Building {seed}"),
         at: start(),
-        partners: vec![Partner { uuid: partner(), name: String::from("Parcel Runner") }],
+        partners: vec![Partner {
+            uuid: partner(),
+            name: String::from("Parcel Runner"),
+        }],
         doors: rows,
         keys,
         incomplete: None,
@@ -187,7 +213,11 @@ fn observed(seed: usize, doors: usize) -> Observed {
 }
 
 fn access(via: Via) -> Access {
-    Access { partner: partner(), via, revision: 2 }
+    Access {
+        partner: partner(),
+        via,
+        revision: 2,
+    }
 }
 
 /// Four doors in five are assigned; of the others, each is on a key.
@@ -202,8 +232,13 @@ fn key_rows(seed: usize, doors: usize) -> Vec<KeyRow> {
         .chunks(DOORS_OF_A_KEY)
         .enumerate()
         .map(|(n, doors)| {
-            let mut doors: Vec<KeyDoor> =
-                doors.iter().map(|n| KeyDoor { door: door(seed, *n), doorcodes: true }).collect();
+            let mut doors: Vec<KeyDoor> = doors
+                .iter()
+                .map(|n| KeyDoor {
+                    door: door(seed, *n),
+                    doorcodes: true,
+                })
+                .collect();
             doors.sort_unstable();
             KeyRow {
                 uuid: KeyUuid(uuid(seed, 1, n)),
@@ -223,39 +258,67 @@ fn key_rows(seed: usize, doors: usize) -> Vec<KeyRow> {
 }
 
 fn declared(doors: usize) -> Declared {
-    let property_ref = LocalRef { name: String::from("property") };
+    let property_ref = LocalRef {
+        name: String::from("property"),
+    };
     let assigned: Vec<usize> = (0..doors).filter(|n| is_assigned(*n)).collect();
-    let assignments = assigned.chunks(DOORS_OF_AN_OBJECT).enumerate().map(|(n, doors)| {
-        let spec = DoorAssignmentSpec {
-            property_ref: property_ref.clone(),
-            partner: String::from("Parcel Runner"),
-            doors: Some(doors.iter().map(|n| name(*n)).collect()),
-            ..DoorAssignmentSpec::default()
-        };
-        object(OwnerKind::DoorAssignment, format!("doors-{n:06}"), Spec::DoorAssignment(spec), doors.len())
-    });
+    let assignments = assigned
+        .chunks(DOORS_OF_AN_OBJECT)
+        .enumerate()
+        .map(|(n, doors)| {
+            let spec = DoorAssignmentSpec {
+                property_ref: property_ref.clone(),
+                partner: String::from("Parcel Runner"),
+                doors: Some(doors.iter().map(|n| name(*n)).collect()),
+                ..DoorAssignmentSpec::default()
+            };
+            object(
+                OwnerKind::DoorAssignment,
+                format!("doors-{n:06}"),
+                Spec::DoorAssignment(spec),
+                doors.len(),
+            )
+        });
     let on_keys: Vec<usize> = (0..doors).filter(|n| !is_assigned(*n)).collect();
-    let keys = on_keys.chunks(DOORS_OF_A_KEY).enumerate().map(|(n, doors)| {
-        let named = |n: &usize| opendoor_api::KeyDoor { name: name(*n), provide_doorcodes: true };
-        let spec = PartnerKeySpec {
-            property_ref: property_ref.clone(),
-            partner: String::from("Parcel Runner"),
-            key_name: Some(format!("Key {n}")),
-            doors: doors.iter().map(named).collect(),
-            ..PartnerKeySpec::default()
-        };
-        object(OwnerKind::PartnerKey, format!("key-{n:06}"), Spec::PartnerKey(spec), doors.len())
-    });
+    let keys = on_keys
+        .chunks(DOORS_OF_A_KEY)
+        .enumerate()
+        .map(|(n, doors)| {
+            let named = |n: &usize| opendoor_api::KeyDoor {
+                name: name(*n),
+                provide_doorcodes: true,
+            };
+            let spec = PartnerKeySpec {
+                property_ref: property_ref.clone(),
+                partner: String::from("Parcel Runner"),
+                key_name: Some(format!("Key {n}")),
+                doors: doors.iter().map(named).collect(),
+                ..PartnerKeySpec::default()
+            };
+            object(
+                OwnerKind::PartnerKey,
+                format!("key-{n:06}"),
+                Spec::PartnerKey(spec),
+                doors.len(),
+            )
+        });
     let mut objects: Vec<DeclaredObject> = assignments.chain(keys).collect();
     objects.sort_by(|a, b| a.owner.cmp(&b.owner));
-    let owner = OwnerId { kind: OwnerKind::Property, name: String::from("property"), uid: None };
+    let owner = OwnerId {
+        kind: OwnerKind::Property,
+        name: String::from("property"),
+        uid: None,
+    };
     Declared {
         property: DeclaredProperty {
             name: owner.name.clone(),
             cause: Cause::of(&owner),
             spec: Some(PropertySpec {
                 building: String::from("Building"),
-                partners: vec![PropertyPartner { name: String::from("Parcel Runner"), uuid: None }],
+                partners: vec![PropertyPartner {
+                    name: String::from("Parcel Runner"),
+                    uuid: None,
+                }],
                 ..PropertySpec::default()
             }),
             problems: Vec::new(),
@@ -268,12 +331,24 @@ fn declared(doors: usize) -> Declared {
 fn object(kind: OwnerKind, name: String, spec: Spec, doors: usize) -> DeclaredObject {
     let mut places = Places::default();
     for n in 0..doors {
-        places.insert(format!("spec.doors[{n}]"), 10 + u32::try_from(n).unwrap_or(0), 5);
+        places.insert(
+            format!("spec.doors[{n}]"),
+            10 + u32::try_from(n).unwrap_or(0),
+            5,
+        );
     }
     let file = Some(format!("{name}.yaml"));
-    let owner = OwnerId { kind, name, uid: None };
+    let owner = OwnerId {
+        kind,
+        name,
+        uid: None,
+    };
     DeclaredObject {
-        cause: Cause { file, line: Some(1), ..Cause::of(&owner) },
+        cause: Cause {
+            file,
+            line: Some(1),
+            ..Cause::of(&owner)
+        },
         owner,
         spec: Some(spec),
         problems: Vec::new(),

@@ -34,7 +34,12 @@ pub(crate) fn accept_property(ledger: &mut Ledger, declared: &Declared, taken: &
 }
 
 /// Decides for every object, declared or accepted before, what is in force of it.
-pub(crate) fn accept_objects(ledger: &mut Ledger, declared: &Declared, taken: &mut Taken, now: Timestamp) {
+pub(crate) fn accept_objects(
+    ledger: &mut Ledger,
+    declared: &Declared,
+    taken: &mut Taken,
+    now: Timestamp,
+) {
     for object in &declared.objects {
         for problem in &object.problems {
             taken.refusals.push(Refusal {
@@ -45,10 +50,9 @@ pub(crate) fn accept_objects(ledger: &mut Ledger, declared: &Declared, taken: &m
             });
         }
         let before = ledger.head.accepted.get(&object.owner);
-        let refusal = object
-            .spec
-            .as_ref()
-            .and_then(|spec| before.and_then(|before| immutable_changed(object, &before.spec, spec)));
+        let refusal = object.spec.as_ref().and_then(|spec| {
+            before.and_then(|before| immutable_changed(object, &before.spec, spec))
+        });
         let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
         taken.refusals.extend(refusal);
         let in_force = match accepted_now {
@@ -69,7 +73,11 @@ pub(crate) fn accept_objects(ledger: &mut Ledger, declared: &Declared, taken: &m
             });
         }
     }
-    let present: BTreeSet<&OwnerId> = declared.objects.iter().map(|object| &object.owner).collect();
+    let present: BTreeSet<&OwnerId> = declared
+        .objects
+        .iter()
+        .map(|object| &object.owner)
+        .collect();
     for (owner, accepted) in &ledger.head.accepted {
         if present.contains(owner) {
             continue;

@@ -258,18 +258,18 @@ impl Standing {
             }
         }
         let mut held: BTreeMap<Reason, usize> = BTreeMap::new();
-        for step in plan
-            .steps
-            .iter()
-            .filter(|step| all || step.owner == *owner)
-        {
+        for step in plan.steps.iter().filter(|step| all || step.owner == *owner) {
             match step.held.or(plan.not_performed) {
                 Some(reason) => *held.entry(reason).or_default() += 1,
                 None => standing.working += 1,
             }
         }
         for (reason, count) in held {
-            let id = plan.hold_id.as_deref().filter(|_| reason.class() == Class::Held || reason == Reason::Drifted || reason == Reason::Unmanaged);
+            let id = plan.hold_id.as_deref().filter(|_| {
+                reason.class() == Class::Held
+                    || reason == Reason::Drifted
+                    || reason == Reason::Unmanaged
+            });
             let how = id.map_or_else(
                 || reason.fix().to_owned(),
                 |id| format!("Approve with {id} if it is meant."),
@@ -304,7 +304,9 @@ impl Standing {
         let stalled = self.stalled.first();
         let applied = match (unclear, stalled) {
             (Some((reason, message)), _) => new(condition::APPLIED, Tri::Unknown, *reason, message),
-            (None, Some((reason, message))) => new(condition::APPLIED, Tri::False, *reason, message),
+            (None, Some((reason, message))) => {
+                new(condition::APPLIED, Tri::False, *reason, message)
+            }
             (None, None) if self.working > 0 => new(
                 condition::APPLIED,
                 Tri::False,
@@ -386,7 +388,8 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
     let worst = mine
         .iter()
         .max_by_key(|(pair, (_, verdict))| (verdict.enforced, std::cmp::Reverse(*pair)));
-    let Some(((_, _), (_, verdict))) = worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
+    let Some(((_, _), (_, verdict))) =
+        worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
     else {
         return new(
             condition::ENFORCED,
@@ -409,7 +412,12 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
     named.sort();
     named.dedup();
     let message = format!("{} At: {}.", verdict.reason.meaning(), listing(&named, 5));
-    new(condition::ENFORCED, verdict.enforced, verdict.reason, &message)
+    new(
+        condition::ENFORCED,
+        verdict.enforced,
+        verdict.reason,
+        &message,
+    )
 }
 
 /// Whether somebody must go there because access is owed. DOOR may also ask for a Door Sync after a
@@ -430,10 +438,19 @@ fn sync_required(mine: &[PairView<'_>], visits: &[String], observed: &Observed) 
         let message = format!(
             "{} {} a Door Sync: {}.",
             visits.len(),
-            if visits.len() == 1 { "door needs" } else { "doors need" },
+            if visits.len() == 1 {
+                "door needs"
+            } else {
+                "doors need"
+            },
             listing(&names, 5)
         );
-        return new(condition::SYNC_REQUIRED, Tri::True, verdict.reason, &message);
+        return new(
+            condition::SYNC_REQUIRED,
+            Tri::True,
+            verdict.reason,
+            &message,
+        );
     }
     if let Some(verdict) = first(&|verdict| verdict.sync_required == Tri::True) {
         let mut names: Vec<String> = mine
@@ -447,7 +464,12 @@ fn sync_required(mine: &[PairView<'_>], visits: &[String], observed: &Observed) 
             "DOOR OS asks for a Door Sync after a grant at {}. The partner's first use does the same; only doorcodes wait for it.",
             listing(&names, 5)
         );
-        return new(condition::SYNC_REQUIRED, Tri::True, verdict.reason, &message);
+        return new(
+            condition::SYNC_REQUIRED,
+            Tri::True,
+            verdict.reason,
+            &message,
+        );
     }
     match first(&|verdict| verdict.sync_required == Tri::Unknown) {
         Some(verdict) => new(

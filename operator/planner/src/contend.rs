@@ -11,7 +11,11 @@ use crate::reasons::Reason;
 
 /// One partner a door: the same partner's claims unite; explicit names beat a selector; otherwise
 /// whoever holds the door keeps it; if nobody does, nobody gets it.
-pub(crate) fn reconcile(mut claims: Vec<Claim>, observed: &Observed, taken: &mut Taken) -> Vec<DoorWant> {
+pub(crate) fn reconcile(
+    mut claims: Vec<Claim>,
+    observed: &Observed,
+    taken: &mut Taken,
+) -> Vec<DoorWant> {
     claims.sort_by_key(|claim| (claim.door, claim.partner, claim.object));
     let mut wants = Vec::with_capacity(claims.len());
     for group in claims.chunk_by(|a, b| a.door == b.door) {

@@ -10,8 +10,9 @@ use crate::intake::InForce;
 use crate::ledger::{Claim, DoorRecord};
 use crate::observed::{DoorRow, Holder, Vacancy};
 use crate::owner::{Cause, OwnerId};
-use crate::plan::{Action, HandMade, Named, Refusal, Step, Value};
+use crate::plan::{Action, HandMade, Named, Refusal, Step, Value, WaitingKind};
 use crate::reasons::Reason;
+use crate::select::fits;
 use crate::steps::{Differences, fingerprint};
 use crate::writes::Write;
 
@@ -110,6 +111,9 @@ impl Differences<'_> {
                         self.hand_made(row, other);
                         match self.added_by_hand {
                             AddedByHand::Report => Some(Reason::DoorHeldByOther),
+                            AddedByHand::Remove if self.is_named_in_vain(row, other) => {
+                                Some(Reason::DoorHeldByOther)
+                            }
                             AddedByHand::Remove => self.first_pass(),
                         }
                     }
@@ -193,7 +197,7 @@ impl Differences<'_> {
     fn unwanted(&mut self, row: &DoorRow, record: Option<&DoorRecord>, holder: PartnerUuid) {
         let Some(claim) = record.and_then(|record| record.claim(holder)) else {
             self.hand_made(row, holder);
-            if self.added_by_hand == AddedByHand::Remove {
+            if self.added_by_hand == AddedByHand::Remove && !self.is_named_in_vain(row, holder) {
                 self.door_step(
                     row,
                     DoorChange {
@@ -212,7 +216,11 @@ impl Differences<'_> {
             return;
         };
         let taken = self.taken;
-        if claim.owners.iter().any(|owner| taken.is_kept(row.uuid, owner)) {
+        if claim
+            .owners
+            .iter()
+            .any(|owner| taken.is_kept(row.uuid, owner))
+        {
             return;
         }
         let held = self.held_removal(claim);
@@ -248,6 +256,36 @@ impl Differences<'_> {
                 restores: false,
             },
         );
+    }
+
+    /// Whether an object that is refused, or waits for DOOR's authorisation, names the door for its
+    /// holder: what somebody declares is not removed as added by hand.
+    fn is_named_in_vain(&self, row: &DoorRow, holder: PartnerUuid) -> bool {
+        let waits = |object: &InForce| {
+            self.taken.waiting.iter().any(|waiting| {
+                waiting.kind == WaitingKind::Authorization
+                    && waiting.owner.as_ref() == Some(&object.owner)
+            })
+        };
+        let pins = &self.ledger.head.door_pins;
+        let uuid = row.uuid.to_string();
+        let named =
+            |text: &String| *text == row.name || *text == uuid || pins.get(text) == Some(&row.uuid);
+        let names = [self.partner_name(holder), holder.to_string()];
+        self.taken.objects.iter().any(|object| {
+            let Spec::DoorAssignment(spec) = &object.spec else {
+                return false;
+            };
+            let of_door = spec.doors.iter().flatten().any(named)
+                || spec
+                    .door_selector
+                    .as_ref()
+                    .is_some_and(|selector| fits(selector, row));
+            names.contains(&spec.partner)
+                && of_door
+                && !object.removed
+                && (object.frozen || waits(object))
+        })
     }
 
     fn hand_made(&mut self, row: &DoorRow, partner: PartnerUuid) {

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use opendoor_api::{DoorAssignmentSpec, DoorSelector};
 
 use crate::contend::reconcile;
+use crate::declared::Spec;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::Taken;
 use crate::ledger::Ledger;
 use crate::observed::{DoorRow, Observed, Vacancy};
 use crate::owner::OwnerId;
-use crate::plan::{Named, Refusal, Waiting, WaitingKind};
-use crate::declared::Spec;
+use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
-use crate::resolve::{DoorNames, Standing, known_uuid, standing};
+use crate::resolve::{DoorNames, Standing, standing};
 use crate::select::fits;
 
 /// A door wanted for a partner.
@@ -43,15 +43,15 @@ pub(crate) struct Claim {
     pub(crate) item: Option<usize>,
 }
 
-struct Gather<'a> {
-    ledger: &'a Ledger,
-    observed: &'a Observed,
-    names: &'a DoorNames<'a>,
+pub(crate) struct Gather<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) observed: &'a Observed,
+    pub(crate) names: &'a DoorNames<'a>,
     now: Timestamp,
     claims: Vec<Claim>,
-    kept: BTreeSet<(DoorUuid, usize)>,
+    pub(crate) kept: BTreeSet<(DoorUuid, usize)>,
     refusals: Vec<Refusal>,
-    waiting: Vec<Waiting>,
+    pub(crate) waiting: Vec<Waiting>,
     next_change: Option<Timestamp>,
     time_in_doubt: bool,
     /// Doors by the objects that own them, made when first asked for.
@@ -183,7 +183,7 @@ impl<'a> Gather<'a> {
         false
     }
 
-    fn pinned(&self, text: &str) -> Option<DoorUuid> {
+    pub(crate) fn pinned(&self, text: &str) -> Option<DoorUuid> {
         self.ledger.head.door_pins.get(text).copied()
     }
 
@@ -339,61 +339,6 @@ impl<'a> Gather<'a> {
                 self.next_change = earliest(self.next_change, Some(ripe));
                 Active::CannotTell
             }
-        }
-    }
-
-    fn await_authorization(&mut self, taken: &Taken, index: usize, spec: &DoorAssignmentSpec) {
-        let Some(object) = taken.objects.get(index) else {
-            return;
-        };
-        let excepted: BTreeSet<DoorUuid> = spec
-            .except_doors
-            .iter()
-            .flatten()
-            .filter_map(|text| self.names.resolve(text, self.pinned(text)).ok())
-            .collect();
-        let named: Vec<(Option<DoorUuid>, String)> = match (&spec.doors, &spec.door_selector) {
-            (Some(doors), _) => doors
-                .iter()
-                .map(|text| {
-                    let door = self.names.resolve(text, self.pinned(text)).ok();
-                    let name = door
-                        .and_then(|door| self.observed.door(door))
-                        .map_or_else(|| text.clone(), |row| row.name.clone());
-                    (door, name)
-                })
-                .collect(),
-            (None, Some(selector)) => self
-                .observed
-                .doors
-                .iter()
-                .filter(|row| fits(selector, row) && !excepted.contains(&row.uuid))
-                .map(|row| (Some(row.uuid), row.name.clone()))
-                .collect(),
-            (None, None) => Vec::new(),
-        };
-        let awaited = known_uuid(self.ledger, &spec.partner);
-        for (uuid, name) in named {
-            // What DOOR OS still holds for the partner stays: its authorisation ended, not our wish.
-            if let (Some(door), Some(partner)) = (uuid, awaited)
-                && self
-                    .ledger
-                    .doors
-                    .get(&door)
-                    .is_some_and(|record| record.claim(partner).is_some())
-            {
-                self.kept.insert((door, index));
-            }
-            self.waiting.push(Waiting {
-                kind: WaitingKind::Authorization,
-                door: Some(Named { uuid, name }),
-                partner: spec.partner.clone(),
-                via: Some("door"),
-                since: None,
-                deadline: None,
-                reason: Reason::AwaitingAuthorization,
-                owner: Some(object.owner.clone()),
-            });
         }
     }
 }

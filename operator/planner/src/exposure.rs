@@ -39,7 +39,9 @@ pub fn absorb_row(ledger: &mut Ledger, row: &DoorRow, now: Timestamp) -> Freshne
         let mut fresh = first_contact(row, open_intent, now);
         fresh.claims.clone_from(&record.claims);
         let known = |entry: &&MayOpen| !row.access.iter().any(|access| same_entry(entry, access));
-        fresh.may_open.extend(record.may_open.iter().filter(known).cloned());
+        fresh
+            .may_open
+            .extend(record.may_open.iter().filter(known).cloned());
         *ledger.door_mut(row.uuid) = fresh;
         return Freshness::Fresh;
     };
@@ -95,17 +97,21 @@ fn first_contact(row: &DoorRow, open_intent: bool, now: Timestamp) -> DoorRecord
             version: row.version,
             access_revision: row.access_revision,
             lock_revision: row.lock_revision,
-            serial: row.serial.clone(),
+            serial: row.serial.as_deref().map(Box::from),
             proven,
             inherited: None,
         }),
         may_open: row.access.iter().map(granted).collect(),
-        unknown: (!proven).then_some(UnknownHistory {
-            since: now,
-            why: UnknownWhy::FirstContact,
-            attested: None,
-        }),
+        unknown: (!proven).then(|| history_unknown(UnknownWhy::FirstContact, now)),
     }
+}
+
+fn history_unknown(why: UnknownWhy, since: Timestamp) -> Box<UnknownHistory> {
+    Box::new(UnknownHistory {
+        since,
+        why,
+        attested: None,
+    })
 }
 
 /// Whether the device on the door says that it carries what DOOR OS grants. A door without a device
@@ -117,7 +123,7 @@ fn acknowledged(row: &DoorRow) -> bool {
 /// DOOR OS no longer grants an entry; the lock may still accept it.
 fn goes(entry: &mut MayOpen, cause: Option<OwnerId>, now: Timestamp) {
     entry.gone_since = Some(now);
-    entry.cause = cause;
+    entry.cause = cause.map(Box::new);
     entry.attested = None;
 }
 
@@ -140,7 +146,7 @@ fn nothing_new(record: &DoorRecord, seen: &Seen, row: &DoorRow, open_intent: boo
         && seen.inherited.is_none()
         && row.access_revision == seen.access_revision
         && row.lock_revision == seen.lock_revision
-        && row.serial == seen.serial
+        && row.serial.as_deref() == seen.serial.as_deref()
         && seen.proven == acknowledged(row)
         && record.owes() == record.name.is_some()
         && record.name.as_ref().is_none_or(|name| *name == row.name);
@@ -152,7 +158,11 @@ fn nothing_new(record: &DoorRecord, seen: &Seen, row: &DoorRow, open_intent: boo
         .may_open
         .iter()
         .filter(|entry| entry.gone_since.is_none())
-        .all(|entry| granted.next().is_some_and(|access| same_entry(entry, access)));
+        .all(|entry| {
+            granted
+                .next()
+                .is_some_and(|access| same_entry(entry, access))
+        });
     let settled = !seen.proven || !record.owes();
     known && granted.next().is_none() && settled
 }
@@ -166,7 +176,7 @@ fn follow(
     now: Timestamp,
 ) -> DoorRecord {
     let mut updated = record.clone();
-    let new_device = seen.serial != row.serial;
+    let new_device = seen.serial.as_deref() != row.serial.as_deref();
     let inherited = inherited(seen, row, new_device);
     let unknown = if new_device {
         Some(UnknownWhy::NewDevice)
@@ -178,19 +188,20 @@ fn follow(
         None
     };
     if let Some(why) = unknown {
-        updated.unknown = Some(UnknownHistory {
-            since: now,
-            why,
-            attested: None,
-        });
+        updated.unknown = Some(history_unknown(why, now));
     }
-    updated
-        .may_open
-        .retain(|entry| !is_unseen_grant(entry) || !row.access.iter().any(|access| is_grant(entry, access)));
+    updated.may_open.retain(|entry| {
+        !is_unseen_grant(entry) || !row.access.iter().any(|access| is_grant(entry, access))
+    });
     for entry in &mut updated.may_open {
         if row.access.iter().any(|access| same_entry(entry, access)) {
             if entry.gone_since.is_some() {
-                *entry = MayOpen { gone_since: None, cause: None, attested: None, ..entry.clone() };
+                *entry = MayOpen {
+                    gone_since: None,
+                    cause: None,
+                    attested: None,
+                    ..entry.clone()
+                };
             }
         } else if entry.intent.is_none() && entry.gone_since.is_none() {
             let cause = cause_of(ledger, record, row.uuid, entry);
@@ -198,7 +209,11 @@ fn follow(
         }
     }
     for access in &row.access {
-        if !updated.may_open.iter().any(|entry| same_entry(entry, access)) {
+        if !updated
+            .may_open
+            .iter()
+            .any(|entry| same_entry(entry, access))
+        {
             updated.may_open.push(granted(access));
         }
     }
@@ -215,7 +230,7 @@ fn follow(
         version: row.version,
         access_revision: row.access_revision.max(seen.access_revision),
         lock_revision: row.lock_revision,
-        serial: row.serial.clone(),
+        serial: row.serial.as_deref().map(Box::from),
         proven,
         inherited,
     });
@@ -244,14 +259,16 @@ fn is_grant(entry: &MayOpen, access: &Access) -> bool {
 
 /// A device that was swapped may be shown with its predecessor's acknowledgement until it gives
 /// one of its own.
-fn inherited(seen: &Seen, row: &DoorRow, new_device: bool) -> Option<Inherited> {
+fn inherited(seen: &Seen, row: &DoorRow, new_device: bool) -> Option<Box<Inherited>> {
     if new_device {
         return row
             .lock_revision
             .filter(|_| row.lock_revision == seen.lock_revision)
-            .map(|lock_revision| Inherited {
-                lock_revision,
-                last_full_sync: row.last_full_sync,
+            .map(|lock_revision| {
+                Box::new(Inherited {
+                    lock_revision,
+                    last_full_sync: row.last_full_sync,
+                })
             });
     }
     seen.inherited.clone().filter(|inherited| {
@@ -305,10 +322,9 @@ fn cause_of(
 fn takes_away(intent: &Intent, entry: &MayOpen) -> bool {
     match (&intent.write, entry.via) {
         (Write::SetDoorPartner { .. }, EntryVia::Door) => true,
-        (
-            Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. },
-            EntryVia::Key(entry_key),
-        ) => *key == entry_key,
+        (Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. }, EntryVia::Key(entry_key)) => {
+            *key == entry_key
+        }
         _ => false,
     }
 }

@@ -64,10 +64,7 @@ pub fn losses_in_window(ledger: &Ledger, now: Timestamp) -> u32 {
     window(ledger, now).map(|charge| charge.losses).sum()
 }
 
-fn window(
-    ledger: &Ledger,
-    now: Timestamp,
-) -> impl Iterator<Item = &crate::ledger::Charge> {
+fn window(ledger: &Ledger, now: Timestamp) -> impl Iterator<Item = &crate::ledger::Charge> {
     ledger
         .head
         .charges
@@ -201,7 +198,11 @@ fn brake(
         let (losses, grants) = groups.entry(step.owner.clone()).or_default();
         if !step.uncharged {
             let seen = counted.entry(step.owner.clone()).or_default();
-            let new = step.losses.iter().filter(|pair| seen.insert(**pair)).count();
+            let new = step
+                .losses
+                .iter()
+                .filter(|pair| seen.insert(**pair))
+                .count();
             *losses = losses.saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
         }
         *grants = grants.saturating_add(u32::try_from(step.grants.len()).unwrap_or(u32::MAX));
@@ -307,9 +308,10 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
         return;
     }
     // A step that is missing because its row cannot be judged now is neither done nor given up.
-    let unclear = plan.refusals.iter().any(|refusal| {
-        matches!(refusal.reason, Reason::OutcomeUnknown | Reason::StaleRow)
-    });
+    let unclear = plan
+        .refusals
+        .iter()
+        .any(|refusal| matches!(refusal.reason, Reason::OutcomeUnknown | Reason::StaleRow));
     let planned: BTreeSet<&Fingerprint> = plan.steps.iter().map(|step| &step.fingerprint).collect();
     let stays = |fingerprint: &Fingerprint| unclear || planned.contains(fingerprint);
     let holds = holds(ledger, plan, &stays, &planned, now);

@@ -95,7 +95,8 @@ pub fn take_in(
     accept_objects(ledger, declared, &mut taken, now);
     let names = DoorNames::new(observed);
     let mut pins_used = BTreeSet::new();
-    let Wanted { doors, kept } = door_wants(ledger, observed, &names, &mut taken, &mut pins_used, now);
+    let Wanted { doors, kept } =
+        door_wants(ledger, observed, &names, &mut taken, &mut pins_used, now);
     taken.doors = doors;
     taken.kept_doors = kept;
     taken.keys = key_wants(ledger, observed, &names, &mut taken, &mut pins_used);
@@ -104,7 +105,9 @@ pub fn take_in(
     forget_withdrawn(ledger, observed);
     forget_removed(ledger, &taken);
     if observed.incomplete.is_some() {
-        taken.refusals.retain(|refusal| !says_absent(refusal.reason));
+        taken
+            .refusals
+            .retain(|refusal| !says_absent(refusal.reason));
     }
     taken.refusals.sort();
     taken.refusals.dedup();

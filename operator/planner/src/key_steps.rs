@@ -4,12 +4,13 @@ use opendoor_api::RemovedByHand;
 
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::InForce;
-use crate::key_diff::{after_patch, drift, interval_words, narrowed};
+use crate::key_diff::{after_patch, drift, narrowed};
 use crate::key_wants::KeyWant;
 use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::{Cause, OwnerId};
 use crate::plan::{Action, HandMade, KeyDoorSetting, KeySettings, Named, Refusal, Step, Value};
 use crate::reasons::Reason;
+use crate::schedule::interval_words;
 use crate::settle::key_is_stale;
 use crate::steps::{Differences, fingerprint};
 use crate::writes::{KeyPatch, Write};
@@ -40,15 +41,17 @@ impl Differences<'_> {
                 continue;
             };
             let before = self.steps.len();
-            let open = ledger.head.intents.iter().find(|intent| {
-                match (&intent.write, want.key) {
+            let open = ledger
+                .head
+                .intents
+                .iter()
+                .find(|intent| match (&intent.write, want.key) {
                     (Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. }, Some(wanted)) => {
                         *key == wanted
                     }
                     (Write::CreateKey { .. }, _) => object.owner == intent.owner,
                     _ => false,
-                }
-            });
+                });
             self.key(want, object);
             self.respect_open_write(before, open);
         }
@@ -74,14 +77,19 @@ impl Differences<'_> {
         else {
             return false;
         };
-        let leaving = self.ledger.head.keys.get(&other.uuid).is_some_and(|record| {
-            self.taken.removed.contains_key(&record.owner)
-                || self
-                    .taken
-                    .keys
-                    .iter()
-                    .any(|rival| rival.key == Some(other.uuid) && rival.name != want.name)
-        });
+        let leaving = self
+            .ledger
+            .head
+            .keys
+            .get(&other.uuid)
+            .is_some_and(|record| {
+                self.taken.removed.contains_key(&record.owner)
+                    || self
+                        .taken
+                        .keys
+                        .iter()
+                        .any(|rival| rival.key == Some(other.uuid) && rival.name != want.name)
+            });
         let (reason, message) = if leaving {
             (
                 Reason::WaitingForKeyName,
@@ -198,7 +206,11 @@ impl Differences<'_> {
         let taken_away = drift.as_ref().is_some_and(|drift| drift.taken_away);
         let by_hand = taken_away && self.removed_by_hand == RemovedByHand::Hold;
         let after_doors = after_patch(row, &patch);
-        let gained = if want.converts { &after_doors } else { &patch.add_doors };
+        let gained = if want.converts {
+            &after_doors
+        } else {
+            &patch.add_doors
+        };
         let gained = gained.iter().map(|entry| entry.door).collect();
         let schedule = patch.schedule.as_deref().unwrap_or(&row.schedule);
         let name = patch.name.as_deref().unwrap_or(&row.name);

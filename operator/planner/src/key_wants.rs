@@ -8,11 +8,12 @@ use crate::declared::Spec;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
 use crate::intake::{InForce, Removed, Taken};
 use crate::ledger::{KeyRecord, Ledger};
-use crate::observed::{Day, Interval, KeyDoor, KeyRow, Observed};
+use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::OwnerId;
 use crate::plan::{Named, Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::resolve::{DoorNames, Standing, standing};
+use crate::schedule::schedule;
 use crate::settle::key_is_stale;
 
 /// A key that an object wants.
@@ -144,7 +145,12 @@ impl Gather<'_> {
                 return None;
             }
             Standing::Refused(unresolved) => {
-                self.refuse(object, "spec.partner", unresolved.reason, unresolved.message);
+                self.refuse(
+                    object,
+                    "spec.partner",
+                    unresolved.reason,
+                    unresolved.message,
+                );
                 return None;
             }
         };
@@ -215,6 +221,21 @@ impl Gather<'_> {
                 .objects
                 .binary_search_by(|object| object.owner.cmp(&record.owner))
                 .is_err()
+    }
+
+    /// Whether the object of one of our keys now declares another name for it.
+    pub(crate) fn gives_up_its_name(&self, record: &KeyRecord) -> bool {
+        let owner = self
+            .objects
+            .binary_search_by(|object| object.owner.cmp(&record.owner))
+            .ok()
+            .and_then(|at| self.objects.get(at));
+        owner.is_some_and(|object| match &object.spec {
+            Spec::PartnerKey(spec) => {
+                spec.key_name.as_deref().unwrap_or(&object.owner.name) != record.name
+            }
+            Spec::DoorAssignment(_) => false,
+        })
     }
 
     fn await_authorization(&mut self, object: &InForce, spec: &PartnerKeySpec) {
@@ -304,10 +325,14 @@ impl Gather<'_> {
 /// Whether an unsettled write touches the key.
 pub(crate) fn key_has_intent(ledger: &Ledger, key: KeyUuid) -> bool {
     use crate::writes::Write;
-    ledger.head.intents.iter().any(|intent| match &intent.write {
-        Write::UpdateKey { key: open, .. } | Write::DeleteKey { key: open, .. } => *open == key,
-        Write::SetDoorPartner { .. } | Write::CreateKey { .. } => false,
-    })
+    ledger
+        .head
+        .intents
+        .iter()
+        .any(|intent| match &intent.write {
+            Write::UpdateKey { key: open, .. } | Write::DeleteKey { key: open, .. } => *open == key,
+            Write::SetDoorPartner { .. } | Write::CreateKey { .. } => false,
+        })
 }
 
 /// Doors that are declared and on the key become ours; ours that are gone from it and no longer
@@ -347,36 +372,5 @@ fn refresh(record: &mut KeyRecord, row: &KeyRow, want: Option<&KeyWant>) {
     }
     if row.schedule == want.schedule && record.schedule != row.schedule {
         record.schedule.clone_from(&row.schedule);
-    }
-}
-
-fn schedule(spec: &PartnerKeySpec) -> Vec<Interval> {
-    let mut schedule: Vec<Interval> = spec
-        .schedule
-        .iter()
-        .map(|entry| {
-            let mut days: Vec<Day> = entry.days.iter().map(|day| day_of(*day)).collect();
-            days.sort_unstable();
-            days.dedup();
-            Interval {
-                days,
-                from: entry.from.clone(),
-                to: entry.to.clone(),
-            }
-        })
-        .collect();
-    schedule.sort();
-    schedule
-}
-
-fn day_of(day: opendoor_api::Day) -> Day {
-    match day {
-        opendoor_api::Day::Monday => Day::Monday,
-        opendoor_api::Day::Tuesday => Day::Tuesday,
-        opendoor_api::Day::Wednesday => Day::Wednesday,
-        opendoor_api::Day::Thursday => Day::Thursday,
-        opendoor_api::Day::Friday => Day::Friday,
-        opendoor_api::Day::Saturday => Day::Saturday,
-        opendoor_api::Day::Sunday => Day::Sunday,
     }
 }

@@ -8,6 +8,7 @@
 //! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb_rows`].
 
 mod accept;
+mod awaiting;
 pub mod conditions;
 mod contend;
 pub mod declared;
@@ -35,6 +36,7 @@ pub mod planner;
 pub mod reasons;
 mod records;
 mod resolve;
+mod schedule;
 mod select;
 pub mod settle;
 pub mod steps;

@@ -1,11 +1,8 @@
 //! Ownership that follows from a write: the intent carried it until its outcome was known.
 
-use std::collections::BTreeSet;
-
 use crate::ids::{DoorUuid, KeyUuid};
 use crate::ledger::{Claim, Intent, KeyRecord, Ledger};
 use crate::observed::{DoorRow, Holder, KeyDoor, KeyRow};
-use crate::owner::OwnerId;
 use crate::writes::{KeyPatch, Write};
 
 /// Notes what is owned now that a write took effect.
@@ -54,7 +51,13 @@ pub(crate) fn own(ledger: &mut Ledger, intent: &Intent, key: Option<&KeyRow>, do
 /// Notes what of a write that was overtaken is ours all the same: doors it put on our key stay ours
 /// whoever edited the key afterwards.
 pub(crate) fn own_overtaken(ledger: &mut Ledger, intent: &Intent, key: Option<&KeyRow>) {
-    let (Write::UpdateKey { key: uuid, patch, .. }, Some(row)) = (&intent.write, key) else {
+    let (
+        Write::UpdateKey {
+            key: uuid, patch, ..
+        },
+        Some(row),
+    ) = (&intent.write, key)
+    else {
         return;
     };
     let added: Vec<KeyDoor> = patch
@@ -89,17 +92,13 @@ fn own_door(ledger: &mut Ledger, intent: &Intent, row: &DoorRow) {
         return;
     }
     let record = ledger.door_mut(row.uuid);
-    let mut owners: BTreeSet<OwnerId> = record
-        .claim(partner)
-        .map(|claim| claim.owners.clone())
-        .unwrap_or_default();
-    owners.insert(intent.owner.clone());
-    owners.extend(intent.shared_with.iter().cloned());
-    record.claims = vec![Claim {
-        partner,
-        owners,
-        held: true,
-    }];
+    let before = record.claim(partner);
+    let owners = before
+        .into_iter()
+        .flat_map(|claim| &claim.owners)
+        .chain([&intent.owner])
+        .chain(&intent.shared_with);
+    record.claims = vec![Claim::held(partner, owners)];
 }
 
 fn own_updated_key(

@@ -67,11 +67,7 @@ fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Vec<
         .into_iter()
         .flat_map(|claim| &claim.owners)
         .filter(|owner| taken.is_silent(want.door, owner));
-    let claim = Claim {
-        partner: want.partner,
-        owners: wanting().chain(silent).cloned().collect(),
-        held: true,
-    };
+    let claim = Claim::held(want.partner, wanting().chain(silent));
     (record.claims.as_slice() != [claim.clone()]).then(|| vec![claim])
 }
 
@@ -91,7 +87,10 @@ fn still_ours(
         };
         let released = claim.owners.iter().all(|owner| retained(taken, owner));
         wanted
-            || claim.owners.iter().any(|owner| taken.is_kept(row.uuid, owner))
+            || claim
+                .owners
+                .iter()
+                .any(|owner| taken.is_kept(row.uuid, owner))
             || (may_be_there && !released)
     };
     let still: Vec<Claim> = record.claims.iter().filter(ours).cloned().collect();

@@ -95,10 +95,7 @@ fn is_authorized(
     let Some(uuid) = uuid else {
         return false;
     };
-    let seen = observed
-        .partners
-        .iter()
-        .any(|partner| partner.uuid == uuid);
+    let seen = observed.partners.iter().any(|partner| partner.uuid == uuid);
     let was = before.is_some_and(|record| record.uuid == Some(uuid) && record.authorized);
     seen || (observed.incomplete.is_some() && was)
 }
@@ -127,10 +124,7 @@ fn update(
 }
 
 /// Partners no longer listed: refused while something references them, then an e-mail, then done.
-pub(crate) fn withdrawals(
-    ledger: &Ledger,
-    observed: &Observed,
-) -> (Vec<Refusal>, Vec<Waiting>) {
+pub(crate) fn withdrawals(ledger: &Ledger, observed: &Observed) -> (Vec<Refusal>, Vec<Waiting>) {
     let mut refusals = Vec::new();
     let mut waiting = Vec::new();
     let Some(property) = &ledger.head.property else {

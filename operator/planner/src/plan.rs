@@ -318,9 +318,8 @@ impl Plan {
     /// Whether anything is refused or held.
     #[must_use]
     pub fn has_refusals(&self) -> bool {
-        let refused = |refusal: &Refusal| {
-            matches!(refusal.reason.class(), Class::Refused | Class::Held)
-        };
+        let refused =
+            |refusal: &Refusal| matches!(refusal.reason.class(), Class::Refused | Class::Held);
         self.refusals.iter().any(refused) || self.steps.iter().any(|step| step.held.is_some())
     }
 

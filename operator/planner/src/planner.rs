@@ -66,7 +66,12 @@ pub fn plan(
         plan.refusals.extend(differences.refusals);
         plan.unmanaged = differences.unmanaged;
         plan.drifted = differences.drifted;
-        unsettled(&mut plan, differences.unsettled, taken, &differences.property_cause);
+        unsettled(
+            &mut plan,
+            differences.unsettled,
+            taken,
+            &differences.property_cause,
+        );
     }
     if taken.time_in_doubt {
         plan.refusals.push(Refusal {

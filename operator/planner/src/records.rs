@@ -27,7 +27,7 @@ pub struct DoorRecord {
     pub may_open: Vec<MayOpen>,
     /// The lock may accept others as well.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unknown: Option<UnknownHistory>,
+    pub unknown: Option<Box<UnknownHistory>>,
 }
 
 /// What of a door's row matters for later rows.
@@ -43,13 +43,13 @@ pub struct Seen {
     pub lock_revision: Option<i64>,
     /// The device's serial number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
+    pub serial: Option<Box<str>>,
     /// Whether the lock is proven to carry exactly what DOOR OS grants.
     #[serde(default)]
     pub proven: bool,
     /// An acknowledgement that may be an earlier device's, and so proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inherited: Option<Inherited>,
+    pub inherited: Option<Box<Inherited>>,
 }
 
 /// A lock revision shown for a new device that is the earlier device's last one.
@@ -69,11 +69,26 @@ pub struct Inherited {
 pub struct Claim {
     /// Who.
     pub partner: PartnerUuid,
-    /// For which objects.
-    pub owners: BTreeSet<OwnerId>,
+    /// For which objects, sorted, each once.
+    pub owners: Vec<OwnerId>,
     /// DOOR OS was seen to hold it while we claimed it.
     #[serde(default)]
     pub held: bool,
+}
+
+impl Claim {
+    /// A claim on a partner that DOOR OS holds.
+    pub(crate) fn held<'a>(
+        partner: PartnerUuid,
+        owners: impl Iterator<Item = &'a OwnerId>,
+    ) -> Self {
+        let owners: BTreeSet<&OwnerId> = owners.collect();
+        Self {
+            partner,
+            owners: owners.into_iter().cloned().collect(),
+            held: true,
+        }
+    }
 }
 
 /// One thing a lock may accept.
@@ -96,7 +111,7 @@ pub struct MayOpen {
     pub gone_since: Option<Timestamp>,
     /// The object whose change took it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<OwnerId>,
+    pub cause: Option<Box<OwnerId>>,
     /// When a person said that the lock was synced since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested: Option<Timestamp>,

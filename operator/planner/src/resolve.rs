@@ -57,8 +57,7 @@ impl<'a> DoorNames<'a> {
         } else {
             self.by_name.get(name).copied()
         };
-        one.into_iter()
-            .chain(many.into_iter().flatten().copied())
+        one.into_iter().chain(many.into_iter().flatten().copied())
     }
 
     /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has.
@@ -190,7 +189,11 @@ pub(crate) fn standing(ledger: &Ledger, observed: &Observed, text: &str) -> Stan
             .iter()
             .find(|name| strsim::jaro_winkler(name, text) > 0.85);
         let hint = near.map_or_else(
-            || String::from("Add it there (that asks for DOOR's authorisation), or correct the name."),
+            || {
+                String::from(
+                    "Add it there (that asks for DOOR's authorisation), or correct the name.",
+                )
+            },
             |near| format!("Did you mean \"{near}\"?"),
         );
         return Standing::Refused(Unresolved {

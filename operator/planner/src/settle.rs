@@ -61,7 +61,14 @@ pub fn record_answer(
                 return None;
             }
             own(ledger, &intent, key.as_ref(), doors);
-            Some(close(ledger, intent, Outcome::Applied, Effect::Took, doors, now))
+            Some(close(
+                ledger,
+                intent,
+                Outcome::Applied,
+                Effect::Took,
+                doors,
+                now,
+            ))
         }
         // An earlier sending of the same write may have taken effect; only a read can tell.
         Answer::Refused { .. } | Answer::NotSent { .. } if intent.unknown_since.is_some() => None,
@@ -273,7 +280,9 @@ fn carries(row: &KeyRow, patch: &KeyPatch) -> bool {
             .chain(doorcodes)
             .all(|entry| row.door(entry.door) == Some(*entry))
         && remove_doors.iter().all(|door| row.door(*door).is_none())
-        && schedule.as_ref().is_none_or(|schedule| *schedule == row.schedule)
+        && schedule
+            .as_ref()
+            .is_none_or(|schedule| *schedule == row.schedule)
         && partner.is_none_or(|partner| row.partner == Some(partner))
 }
 
@@ -346,7 +355,7 @@ fn end_pending(
             for entry in record.may_open.iter_mut().filter(|entry| mine(entry)) {
                 entry.intent = None;
                 entry.gone_since = Some(now);
-                entry.cause = Some(intent.owner.clone());
+                entry.cause = Some(Box::new(intent.owner.clone()));
             }
         }
         Effect::PerhapsOnce | Effect::Never => record.may_open.retain(|entry| !mine(entry)),

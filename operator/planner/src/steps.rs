@@ -136,13 +136,7 @@ pub fn key_name(ledger: &Ledger, observed: &Observed, key: KeyUuid) -> String {
     observed
         .key(key)
         .map(|row| row.name.clone())
-        .or_else(|| {
-            ledger
-                .head
-                .keys
-                .get(&key)
-                .map(|record| record.name.clone())
-        })
+        .or_else(|| ledger.head.keys.get(&key).map(|record| record.name.clone()))
         .unwrap_or_else(|| key.to_string())
 }
 
@@ -151,4 +145,3 @@ pub(crate) fn fingerprint(action: Action, write: &Write) -> String {
     let write = serde_json::to_string(write).unwrap_or_default();
     digest::short(&[action.as_str(), &write])
 }
-

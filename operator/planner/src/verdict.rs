@@ -88,7 +88,12 @@ pub fn verdict(view: DoorView<'_>, partner: PartnerUuid, now: Timestamp) -> Verd
         unsettled,
     } = view;
     if !current {
-        return Verdict::new(Tri::Unknown, Tri::Unknown, Reason::ObservationIncomplete, None);
+        return Verdict::new(
+            Tri::Unknown,
+            Tri::Unknown,
+            Reason::ObservationIncomplete,
+            None,
+        );
     }
     if unsettled {
         return Verdict::new(Tri::Unknown, Tri::Unknown, Reason::OutcomeUnknown, None);
@@ -168,7 +173,12 @@ pub struct Debt {
 
 /// Every debt of a building, sorted by door and partner.
 #[must_use]
-pub fn debts(ledger: &Ledger, observed: &Observed, stale: &[DoorUuid], now: Timestamp) -> Vec<Debt> {
+pub fn debts(
+    ledger: &Ledger,
+    observed: &Observed,
+    stale: &[DoorUuid],
+    now: Timestamp,
+) -> Vec<Debt> {
     let mut debts: Vec<Debt> = Vec::new();
     for (door, record) in &ledger.doors {
         let first = debts.len();
@@ -183,7 +193,10 @@ pub fn debts(ledger: &Ledger, observed: &Observed, stale: &[DoorUuid], now: Time
             {
                 debt.since = debt.since.min(since);
                 debt.via.push(entry.via);
-                debt.cause = debt.cause.take().or_else(|| entry.cause.clone());
+                debt.cause = debt
+                    .cause
+                    .take()
+                    .or_else(|| entry.cause.as_deref().cloned());
                 continue;
             }
             let view = view_of(ledger, observed, stale, *door, record);
@@ -193,7 +206,7 @@ pub fn debts(ledger: &Ledger, observed: &Observed, stale: &[DoorUuid], now: Time
                 partner: entry.partner,
                 via: vec![entry.via],
                 since,
-                cause: entry.cause.clone(),
+                cause: entry.cause.as_deref().cloned(),
                 verdict,
             });
         }

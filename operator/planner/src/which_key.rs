@@ -29,13 +29,23 @@ impl Gather<'_> {
         let same_name = self.observed.keys.iter().find(|row| row.name == said.name);
         if let Some(uuid) = self.by_owner.get(&object.owner).copied() {
             let live = self.observed.key(uuid).map(|row| row.partner);
-            let owned = self.ledger.head.keys.get(&uuid).map(|record| record.partner);
+            let owned = self
+                .ledger
+                .head
+                .keys
+                .get(&uuid)
+                .map(|record| record.partner);
             let partner = live.unwrap_or(owned);
             if live.is_some() || self.observed.incomplete.is_some() {
                 return if partner == Some(said.partner) {
                     Ok((Some(uuid), false))
                 } else {
-                    Err(partner_differs(self.name_of(uuid), partner, said, self.observed))
+                    Err(partner_differs(
+                        self.name_of(uuid),
+                        partner,
+                        said,
+                        self.observed,
+                    ))
                 };
             }
             // Its deletion is proven. Where nothing stands in the way, the key is made again.
@@ -117,11 +127,7 @@ impl Gather<'_> {
     }
 
     /// Converting a key gives its partner every door on it, so every door must be declared.
-    fn refuse_undeclared(
-        &self,
-        said: &Said,
-        row: &KeyRow,
-    ) -> Result<(), Refused> {
+    fn refuse_undeclared(&self, said: &Said, row: &KeyRow) -> Result<(), Refused> {
         let undeclared: Vec<String> = row
             .doors
             .iter()
@@ -148,12 +154,7 @@ impl Gather<'_> {
     }
 
     /// A key that already has the wanted name.
-    fn named_key(
-        &mut self,
-        object: &InForce,
-        said: &Said,
-        row: &KeyRow,
-    ) -> Result<Which, Refused> {
+    fn named_key(&mut self, object: &InForce, said: &Said, row: &KeyRow) -> Result<Which, Refused> {
         if row.partner.is_some() && row.partner != Some(said.partner) {
             return Err(partner_differs(&row.name, row.partner, said, self.observed));
         }
@@ -161,6 +162,10 @@ impl Gather<'_> {
             if self.is_going(record) {
                 self.take_over(object, said, row);
                 return Ok((Some(row.uuid), false));
+            }
+            // Its own object gives the name up: a new key is made once it is free.
+            if self.gives_up_its_name(record) {
+                return Ok((None, false));
             }
             return Err((
                 "spec.keyName",
@@ -229,9 +234,7 @@ impl Gather<'_> {
         let doors = row
             .doors
             .iter()
-            .filter(|entry| {
-                owned.contains(&entry.door) || said.declares(entry.door)
-            })
+            .filter(|entry| owned.contains(&entry.door) || said.declares(entry.door))
             .copied()
             .collect();
         self.adopted += usize::from(before.is_none());
@@ -252,7 +255,12 @@ impl Gather<'_> {
 
     fn name_of(&self, key: KeyUuid) -> &str {
         let seen = self.observed.key(key).map(|row| row.name.as_str());
-        let owned = self.ledger.head.keys.get(&key).map(|record| record.name.as_str());
+        let owned = self
+            .ledger
+            .head
+            .keys
+            .get(&key)
+            .map(|record| record.name.as_str());
         seen.or(owned).unwrap_or_default()
     }
 

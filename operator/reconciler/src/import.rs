@@ -1,6 +1,6 @@
 //! The live state of a building as YAML that plans to zero changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use opendoor_planner::ids::{DoorUuid, PartnerUuid};
 use opendoor_planner::observed::{Day, Holder, KeyRow, Observed};
@@ -31,11 +31,12 @@ pub struct ImportError(#[from] serde_saphyr::ser::Error);
 /// # Errors
 /// A name cannot be written as YAML.
 pub fn import(observed: &Observed) -> Result<Imported, ImportError> {
+    let texts = Texts::of(observed);
     let mut names = Names::default();
     let mut notes = Vec::new();
     let property = names.object("Property", &observed.building_name);
     let mut documents = vec![property_of(observed, &property)];
-    documents.extend(assignments(observed, &property, &mut names));
+    documents.extend(assignments(observed, &texts, &property, &mut names));
     for key in observed.keys.iter().filter(|key| key.partner.is_some()) {
         if key.doors.is_empty() || key.doors.len() > KEY_DOORS {
             notes.push(format!(
@@ -45,7 +46,7 @@ pub fn import(observed: &Observed) -> Result<Imported, ImportError> {
             ));
             continue;
         }
-        documents.push(partner_key(observed, key, &property, &mut names));
+        documents.push(partner_key(&texts, key, &property, &mut names));
     }
     let mut yaml = String::new();
     for document in documents {
@@ -96,13 +97,18 @@ fn property_of(observed: &Observed, name: &str) -> Value {
     object("Property", name, &spec)
 }
 
-fn assignments(observed: &Observed, property: &str, names: &mut Names) -> Vec<Value> {
+fn assignments(
+    observed: &Observed,
+    texts: &Texts<'_>,
+    property: &str,
+    names: &mut Names,
+) -> Vec<Value> {
     let mut held: BTreeMap<(String, PartnerUuid), Vec<String>> = BTreeMap::new();
     for row in &observed.doors {
         if let Holder::Partner(partner) = row.holder {
-            held.entry((partner_text(observed, partner), partner))
+            held.entry((texts.partner(partner), partner))
                 .or_default()
-                .push(door_text(observed, row.uuid));
+                .push(texts.door(row.uuid));
         }
     }
     let mut documents = Vec::new();
@@ -124,16 +130,16 @@ fn assignments(observed: &Observed, property: &str, names: &mut Names) -> Vec<Va
     documents
 }
 
-fn partner_key(observed: &Observed, key: &KeyRow, property: &str, names: &mut Names) -> Value {
+fn partner_key(texts: &Texts<'_>, key: &KeyRow, property: &str, names: &mut Names) -> Value {
     let name = names.object("PartnerKey", &key.name);
     let partner = key
         .partner
-        .map_or_else(String::new, |partner| partner_text(observed, partner));
+        .map_or_else(String::new, |partner| texts.partner(partner));
     let doors: Vec<Value> = key
         .doors
         .iter()
         .map(|entry| {
-            let door = door_text(observed, entry.door);
+            let door = texts.door(entry.door);
             if entry.doorcodes {
                 json!({ "name": door, "provideDoorcodes": true })
             } else {
@@ -163,41 +169,46 @@ fn partner_key(observed: &Observed, key: &KeyRow, property: &str, names: &mut Na
     object("PartnerKey", &name, &spec)
 }
 
-/// A partner's name where only one partner has it, else its uuid.
-fn partner_text(observed: &Observed, partner: PartnerUuid) -> String {
-    let name = observed.partner_name(partner);
-    match name {
-        Some(name)
-            if observed
-                .partners
-                .iter()
-                .filter(|other| other.name == name)
-                .count()
-                == 1 =>
-        {
-            name.to_owned()
+/// How doors and partners are written: by name where only one has it, else by uuid.
+struct Texts<'a> {
+    observed: &'a Observed,
+    doors: HashMap<&'a str, usize>,
+    partners: HashMap<&'a str, usize>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(observed: &'a Observed) -> Self {
+        Self {
+            observed,
+            doors: counted(observed.doors.iter().map(|row| row.name.as_str())),
+            partners: counted(observed.partners.iter().map(|partner| partner.name.as_str())),
         }
-        _ => partner.to_string(),
+    }
+
+    fn partner(&self, partner: PartnerUuid) -> String {
+        self.observed
+            .partner_name(partner)
+            .filter(|name| self.partners.get(name) == Some(&1))
+            .map_or_else(|| partner.to_string(), str::to_owned)
+    }
+
+    fn door(&self, door: DoorUuid) -> String {
+        self.observed
+            .door(door)
+            .map(|row| row.name.as_str())
+            .filter(|name| {
+                self.doors.get(name) == Some(&1) && name.trim() == *name && !name.is_empty()
+            })
+            .map_or_else(|| door.to_string(), str::to_owned)
     }
 }
 
-/// A door's name where only one door has it, else its uuid.
-fn door_text(observed: &Observed, door: DoorUuid) -> String {
-    match observed.door(door) {
-        Some(row)
-            if observed
-                .doors
-                .iter()
-                .filter(|other| other.name == row.name)
-                .count()
-                == 1
-                && row.name.trim() == row.name
-                && !row.name.is_empty() =>
-        {
-            row.name.clone()
-        }
-        _ => door.to_string(),
+fn counted<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
+    let mut counts = HashMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
     }
+    counts
 }
 
 fn day_text(day: Day) -> &'static str {

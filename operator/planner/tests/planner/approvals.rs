@@ -6,7 +6,9 @@ use crate::world::{World, lines, number};
 
 fn twelve_held() -> (World, Plan) {
     let mut world = World::large(&[("bulk", 0..30), ("other", 30..40)]);
-    world.assignment("bulk", |spec| spec.doors = Some((0..18).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..18).map(number).collect())
+    });
     let plan = world.pass();
     (world, plan)
 }
@@ -24,7 +26,10 @@ fn approving_releases_exactly_the_held_steps() {
     assert!(approved.unfitting_approvals.is_empty());
     world.approvals.clear();
     assert_eq!(lines(&world.plan()), [""; 0]);
-    assert!(world.ledger.head.approvals.is_empty(), "each is spent when its step settles");
+    assert!(
+        world.ledger.head.approvals.is_empty(),
+        "each is spent when its step settles"
+    );
 }
 
 #[test]
@@ -34,14 +39,20 @@ fn an_id_of_nothing_is_named_and_releases_nothing() {
     let plan = world.pass();
     assert_eq!(held(&plan), 12);
     assert_eq!(plan.unfitting_approvals, ["h-000000000000"]);
-    assert!(plan.notes.iter().any(|note| note.contains("h-000000000000")));
+    assert!(
+        plan.notes
+            .iter()
+            .any(|note| note.contains("h-000000000000"))
+    );
 }
 
 #[test]
 fn an_id_that_is_stale_because_more_is_held_now_releases_nothing() {
     let (mut world, plan) = twelve_held();
     world.approve(&plan);
-    world.assignment("bulk", |spec| spec.doors = Some((0..17).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..17).map(number).collect())
+    });
     let later = world.pass();
     assert_eq!(held(&later), 13);
     assert_eq!(later.unfitting_approvals, world.approvals);
@@ -77,7 +88,12 @@ fn a_crash_in_the_middle_goes_on_with_the_rest() {
     let first: Vec<_> = approved.performable().take(5).cloned().collect();
     for intent in opendoor_planner::settle::intend(&mut world.ledger, &first, world.now) {
         let answer = crate::door_os::perform(&mut world.observed, &intent.write);
-        opendoor_planner::settle::record_answer(&mut world.ledger, intent.number, &answer, world.now);
+        opendoor_planner::settle::record_answer(
+            &mut world.ledger,
+            intent.number,
+            &answer,
+            world.now,
+        );
     }
     let rest = world.pass();
     assert_eq!((held(&rest), rest.performable().count()), (0, 7));
@@ -104,10 +120,14 @@ fn a_spent_approval_never_fits_again() {
     world.approve(&plan);
     world.pass();
     // The same doors are declared and dropped again.
-    world.assignment("bulk", |spec| spec.doors = Some((0..30).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..30).map(number).collect())
+    });
     world.pass();
     world.advance(25 * 60);
-    world.assignment("bulk", |spec| spec.doors = Some((0..18).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..18).map(number).collect())
+    });
     let again = world.pass();
     assert_eq!(held(&again), 12);
     assert_eq!(again.unfitting_approvals, world.approvals);
@@ -120,9 +140,13 @@ fn an_approval_of_what_is_no_longer_wanted_is_forgotten() {
     world.approve(&plan);
     world.decide();
     world.approvals.clear();
-    world.assignment("bulk", |spec| spec.doors = Some((0..30).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..30).map(number).collect())
+    });
     world.pass();
     assert!(world.ledger.head.approvals.is_empty());
-    world.assignment("bulk", |spec| spec.doors = Some((0..18).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..18).map(number).collect())
+    });
     assert_eq!(held(&world.pass()), 12);
 }

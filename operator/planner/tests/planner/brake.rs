@@ -35,9 +35,16 @@ fn an_urgent_removal_of_another_object_passes_beside_a_held_one() {
     let plan = world.pass();
     assert_eq!(held(&plan), 12);
     assert!(plan.hold_id.is_some());
-    let urgent: Vec<_> = plan.performable().map(|step| &step.door.as_ref().unwrap().name).collect();
+    let urgent: Vec<_> = plan
+        .performable()
+        .map(|step| &step.door.as_ref().unwrap().name)
+        .collect();
     assert_eq!(urgent, ["Door 030"]);
-    assert_eq!(losses_in_window(&world.ledger, world.now), 1, "held steps do not spend the window");
+    assert_eq!(
+        losses_in_window(&world.ledger, world.now),
+        1,
+        "held steps do not spend the window"
+    );
 }
 
 #[test]
@@ -78,7 +85,12 @@ fn removals_performed_batch_by_batch_stay_within_the_brake() {
     let first: Vec<_> = plan.performable().take(4).cloned().collect();
     for intent in opendoor_planner::settle::intend(&mut world.ledger, &first, world.now) {
         let answer = crate::door_os::perform(&mut world.observed, &intent.write);
-        opendoor_planner::settle::record_answer(&mut world.ledger, intent.number, &answer, world.now);
+        opendoor_planner::settle::record_answer(
+            &mut world.ledger,
+            intent.number,
+            &answer,
+            world.now,
+        );
     }
     let rest = world.plan();
     assert_eq!((rest.steps.len(), held(&rest)), (6, 0));
@@ -102,7 +114,10 @@ fn too_many_grants_are_held_and_smaller_ones_pass() {
     let many: Vec<String> = (0..6).map(number).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     world.declare("many", assignment("Parcel Runner", &many));
-    world.declare("few", assignment("Parcel Runner", &["Door 008", "Door 009"]));
+    world.declare(
+        "few",
+        assignment("Parcel Runner", &["Door 008", "Door 009"]),
+    );
     let plan = world.plan();
     let reasons: Vec<_> = plan.steps.iter().filter_map(|step| step.held).collect();
     assert_eq!(reasons, [Reason::GrantLimitExceeded; 6]);
@@ -117,14 +132,20 @@ fn a_change_from_one_partner_to_another_is_a_loss_and_a_grant() {
     keep(&mut world, "others", 0..30);
     let plan = world.plan();
     assert_eq!(held(&plan), 30);
-    assert!(plan.steps.iter().all(|step| step.held == Some(Reason::RemovalLimitExceeded)));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|step| step.held == Some(Reason::RemovalLimitExceeded))
+    );
 }
 
 #[test]
 fn a_refused_write_gives_its_charge_back() {
     let mut world = forty();
     keep(&mut world, "bulk", 1..30);
-    let refused = opendoor_planner::writes::Answer::Refused { code: "REVISION_MISMATCH".to_owned() };
+    let refused = opendoor_planner::writes::Answer::Refused {
+        code: "REVISION_MISMATCH".to_owned(),
+    };
     world.answer(&refused);
     assert_eq!(losses_in_window(&world.ledger, world.now), 0);
 }
@@ -147,7 +168,11 @@ fn deleting_everything_at_once_is_a_hold_that_can_be_approved() {
     world.remove("bulk");
     world.remove("other");
     let plan = world.pass();
-    assert_eq!(held(&plan), 30, "the ten pass, and with them the day's allowance is spent");
+    assert_eq!(
+        held(&plan),
+        30,
+        "the ten pass, and with them the day's allowance is spent"
+    );
     world.approve(&plan);
     world.pass();
     world.approvals.clear();

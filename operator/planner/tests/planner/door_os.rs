@@ -7,11 +7,19 @@ use opendoor_planner::writes::{Answer, KeyPatch, Write};
 use uuid::Uuid;
 
 pub(crate) fn door_mut(observed: &mut Observed, door: DoorUuid) -> &mut DoorRow {
-    observed.doors.iter_mut().find(|row| row.uuid == door).expect("the door exists")
+    observed
+        .doors
+        .iter_mut()
+        .find(|row| row.uuid == door)
+        .expect("the door exists")
 }
 
 pub(crate) fn key_mut(observed: &mut Observed, key: KeyUuid) -> &mut KeyRow {
-    observed.keys.iter_mut().find(|row| row.uuid == key).expect("the key exists")
+    observed
+        .keys
+        .iter_mut()
+        .find(|row| row.uuid == key)
+        .expect("the key exists")
 }
 
 /// An edit of a door's dropdown, by a person or the API.
@@ -46,8 +54,15 @@ fn regrant(observed: &mut Observed, door: DoorUuid, renewed: Option<KeyUuid>) {
     row.access = wanted
         .into_iter()
         .map(|(partner, via)| {
-            let kept = row.access.iter().find(|a| (a.partner, a.via) == (partner, via) && !renews(via));
-            Access { partner, via, revision: kept.map_or(fresh, |a| a.revision) }
+            let kept = row
+                .access
+                .iter()
+                .find(|a| (a.partner, a.via) == (partner, via) && !renews(via));
+            Access {
+                partner,
+                via,
+                revision: kept.map_or(fresh, |a| a.revision),
+            }
         })
         .collect();
     row.version += 1;
@@ -69,8 +84,12 @@ pub(crate) fn edit_key(observed: &mut Observed, key: KeyUuid, edit: impl FnOnce(
     row.revision = row.revision.map(|revision| revision + 1);
     row.version += 1;
     let after = row.clone();
-    let mut doors: Vec<DoorUuid> =
-        before.doors.iter().chain(&after.doors).map(|entry| entry.door).collect();
+    let mut doors: Vec<DoorUuid> = before
+        .doors
+        .iter()
+        .chain(&after.doors)
+        .map(|entry| entry.door)
+        .collect();
     doors.sort_unstable();
     doors.dedup();
     for door in doors {
@@ -80,7 +99,11 @@ pub(crate) fn edit_key(observed: &mut Observed, key: KeyUuid, edit: impl FnOnce(
 }
 
 pub(crate) fn delete_key(observed: &mut Observed, key: KeyUuid) -> Vec<DoorUuid> {
-    let at = observed.keys.iter().position(|row| row.uuid == key).expect("the key exists");
+    let at = observed
+        .keys
+        .iter()
+        .position(|row| row.uuid == key)
+        .expect("the key exists");
     let gone = observed.keys.remove(at);
     let doors: Vec<DoorUuid> = gone.doors.iter().map(|entry| entry.door).collect();
     for door in &doors {
@@ -100,11 +123,19 @@ pub(crate) fn create_key(observed: &mut Observed, row: KeyRow) {
 
 /// Performs one write as the contract says.
 pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
-    let refused = |code: &str| Answer::Refused { code: code.to_owned() };
+    let refused = |code: &str| Answer::Refused {
+        code: code.to_owned(),
+    };
     let authorized = |partner: &PartnerUuid| observed.partners.iter().any(|p| p.uuid == *partner);
     match write {
-        Write::SetDoorPartner { door, partner, if_match } => {
-            let Some(row) = observed.door(*door) else { return refused("NOT_FOUND") };
+        Write::SetDoorPartner {
+            door,
+            partner,
+            if_match,
+        } => {
+            let Some(row) = observed.door(*door) else {
+                return refused("NOT_FOUND");
+            };
             if row.revision != Some(*if_match) {
                 return refused("REVISION_MISMATCH");
             }
@@ -114,8 +145,18 @@ pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
             set_partner(observed, *door, *partner);
             applied(observed, None, &[*door])
         }
-        Write::CreateKey { name, partner, doors, schedule, client_ref, .. } => {
-            let known = observed.keys.iter().find(|row| row.client_ref.as_deref() == Some(client_ref));
+        Write::CreateKey {
+            name,
+            partner,
+            doors,
+            schedule,
+            client_ref,
+            ..
+        } => {
+            let known = observed
+                .keys
+                .iter()
+                .find(|row| row.client_ref.as_deref() == Some(client_ref));
             if let Some(known) = known {
                 return applied(observed, Some(known.uuid), &[]);
             }
@@ -141,8 +182,14 @@ pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
             create_key(observed, row);
             applied(observed, Some(uuid), &touched)
         }
-        Write::UpdateKey { key, if_match, patch } => {
-            let Some(row) = observed.key(*key) else { return refused("NOT_FOUND") };
+        Write::UpdateKey {
+            key,
+            if_match,
+            patch,
+        } => {
+            let Some(row) = observed.key(*key) else {
+                return refused("NOT_FOUND");
+            };
             if row.revision != Some(*if_match) {
                 return refused("REVISION_MISMATCH");
             }
@@ -155,7 +202,9 @@ pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
             applied(observed, Some(*key), &touched)
         }
         Write::DeleteKey { key, if_match } => {
-            let Some(row) = observed.key(*key) else { return refused("NOT_FOUND") };
+            let Some(row) = observed.key(*key) else {
+                return refused("NOT_FOUND");
+            };
             if row.revision != Some(*if_match) {
                 return refused("REVISION_MISMATCH");
             }
@@ -166,7 +215,8 @@ pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
 }
 
 fn apply_patch(row: &mut KeyRow, patch: &KeyPatch) {
-    row.doors.retain(|entry| !patch.remove_doors.contains(&entry.door));
+    row.doors
+        .retain(|entry| !patch.remove_doors.contains(&entry.door));
     row.doors.extend(&patch.add_doors);
     for entry in &mut row.doors {
         let changed: Option<&KeyDoor> = patch.doorcodes.iter().find(|new| new.door == entry.door);
@@ -184,6 +234,9 @@ fn apply_patch(row: &mut KeyRow, patch: &KeyPatch) {
 fn applied(observed: &Observed, key: Option<KeyUuid>, doors: &[DoorUuid]) -> Answer {
     Answer::Applied {
         key: key.and_then(|key| observed.key(key).cloned()),
-        doors: doors.iter().filter_map(|door| observed.door(*door).cloned()).collect(),
+        doors: doors
+            .iter()
+            .filter_map(|door| observed.door(*door).cloned())
+            .collect(),
     }
 }

@@ -4,15 +4,20 @@ use opendoor_planner::owner::OwnerKind;
 use opendoor_planner::reasons::Reason;
 
 use crate::world::{
-    World, assert_quiet, assignment, door, door_row, lines, owner, partner, refusal, refusals, strings,
-    waiting,
+    World, assert_quiet, assignment, door, door_row, lines, owner, partner, refusal, refusals,
+    strings, waiting,
 };
 
 #[test]
 fn a_door_added_to_the_list_is_assigned() {
     let mut world = World::good();
-    world.assignment("pool-tours", |spec| spec.doors = Some(strings(&["Pool", "Unit 103"])));
-    assert_eq!(lines(&world.pass()), ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]);
+    world.assignment("pool-tours", |spec| {
+        spec.doors = Some(strings(&["Pool", "Unit 103"]))
+    });
+    assert_eq!(
+        lines(&world.pass()),
+        ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]
+    );
     assert_quiet(&world.plan());
 }
 
@@ -29,7 +34,12 @@ fn a_door_taken_off_the_list_is_removed_and_an_offline_one_needs_a_visit() {
             "RemoveDoor Package Room: Parcel Runner -> none @parcel-runner.yaml:8",
         ]
     );
-    let visits: Vec<_> = plan.steps.iter().flat_map(|step| &step.visits).map(|door| &door.name).collect();
+    let visits: Vec<_> = plan
+        .steps
+        .iter()
+        .flat_map(|step| &step.visits)
+        .map(|door| &door.name)
+        .collect();
     assert_eq!(visits, ["Garage Gate"]);
     assert_eq!(plan.summary.door_visits, 1);
     world.advance(1);
@@ -43,7 +53,9 @@ fn a_door_taken_off_the_list_is_removed_and_an_offline_one_needs_a_visit() {
 #[test]
 fn removals_come_before_grants() {
     let mut world = World::good();
-    world.assignment("pool-tours", |spec| spec.doors = Some(strings(&["Unit 103"])));
+    world.assignment("pool-tours", |spec| {
+        spec.doors = Some(strings(&["Unit 103"]))
+    });
     let plan = world.plan();
     let actions: Vec<_> = plan.steps.iter().map(|step| step.action.as_str()).collect();
     assert_eq!(actions, ["RemoveDoor", "AssignDoor"]);
@@ -54,7 +66,9 @@ fn a_door_given_to_another_partner_changes_in_one_step() {
     let mut world = World::good();
     let parcels = ["Front Entrance", "Mail Room", "Garage Gate"];
     world.assignment("parcel-runner", |spec| spec.doors = Some(strings(&parcels)));
-    world.assignment("pool-tours", |spec| spec.doors = Some(strings(&["Pool", "Package Room"])));
+    world.assignment("pool-tours", |spec| {
+        spec.doors = Some(strings(&["Pool", "Package Room"]))
+    });
     let plan = world.pass();
     assert_eq!(
         lines(&plan),
@@ -69,16 +83,24 @@ fn a_file_that_is_gone_is_a_removal_that_names_the_file_without_a_line() {
     let mut world = World::good();
     world.remove("pool-tours");
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]);
+    assert_eq!(
+        lines(&plan),
+        ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]
+    );
     assert_quiet(&world.plan());
     let gone = owner("pool-tours", OwnerKind::DoorAssignment);
-    assert!(!world.ledger.head.accepted.contains_key(&gone), "nothing of it is owned any more");
+    assert!(
+        !world.ledger.head.accepted.contains_key(&gone),
+        "nothing of it is owned any more"
+    );
 }
 
 #[test]
 fn a_retained_deletion_leaves_the_door_and_ends_our_ownership() {
     let mut world = World::good();
-    world.assignment("pool-tours", |spec| spec.deletion_policy = opendoor_api::DeletionPolicy::Retain);
+    world.assignment("pool-tours", |spec| {
+        spec.deletion_policy = opendoor_api::DeletionPolicy::Retain
+    });
     world.pass();
     world.remove("pool-tours");
     let plan = world.pass();
@@ -93,7 +115,10 @@ fn an_unknown_name_is_refused_with_the_nearest_one_and_the_other_doors_proceed()
     let doors = ["Pool", "Unit 103", "Mail Rom"];
     world.assignment("pool-tours", |spec| spec.doors = Some(strings(&doors)));
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]);
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]
+    );
     assert_eq!(refusals(&plan), ["DoorNotFound pool-tours.yaml:13"]);
     let message = &refusal(&plan, Reason::DoorNotFound).message;
     assert!(message.contains("Did you mean \"Mail Room\""), "{message}");
@@ -105,7 +130,9 @@ fn a_name_that_two_doors_have_is_refused_with_both_candidates() {
     let mut twin = door_row("Twin", None);
     twin.name = "Unit 103".to_owned();
     world.add_row(twin);
-    world.assignment("pool-tours", |spec| spec.doors = Some(strings(&["Pool", "Unit 103"])));
+    world.assignment("pool-tours", |spec| {
+        spec.doors = Some(strings(&["Pool", "Unit 103"]))
+    });
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     let message = &refusal(&plan, Reason::DoorAmbiguous).message;
@@ -118,8 +145,13 @@ fn a_name_that_two_doors_have_is_refused_with_both_candidates() {
 fn an_ambiguous_door_is_meant_by_its_uuid() {
     let mut world = World::good();
     let uuid = door("Unit 103").to_string();
-    world.assignment("pool-tours", |spec| spec.doors = Some(strings(&["Pool", &uuid])));
-    assert_eq!(lines(&world.plan()), ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]);
+    world.assignment("pool-tours", |spec| {
+        spec.doors = Some(strings(&["Pool", &uuid]))
+    });
+    assert_eq!(
+        lines(&world.plan()),
+        ["AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12"]
+    );
 }
 
 #[test]
@@ -164,8 +196,14 @@ fn a_pin_ends_when_nothing_declares_the_name() {
     world.plan();
     world.declare("pool-tours", assignment("TourPass", &["Pool"]));
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]);
-    assert_eq!(plan.steps[0].door.as_ref().unwrap().uuid, Some(door("New Pool")));
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]
+    );
+    assert_eq!(
+        plan.steps[0].door.as_ref().unwrap().uuid,
+        Some(door("New Pool"))
+    );
 }
 
 #[test]
@@ -175,7 +213,10 @@ fn a_door_that_left_the_building_is_refused_and_its_lock_is_still_owed() {
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["DoorNotFound pool-tours.yaml:11"]);
-    assert_eq!(waiting(&plan), [format!("Sync {} TourPass by door: DoorGone", door("Pool"))]);
+    assert_eq!(
+        waiting(&plan),
+        [format!("Sync {} TourPass by door: DoorGone", door("Pool"))]
+    );
 }
 
 #[test]
@@ -209,7 +250,10 @@ fn a_partner_that_also_has_a_key_still_opens_by_it_and_loses_nothing() {
     world.pass();
     world.remove("unit-tours");
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["RemoveDoor Unit 101: TourPass -> none @unit-tours.yaml"]);
+    assert_eq!(
+        lines(&plan),
+        ["RemoveDoor Unit 101: TourPass -> none @unit-tours.yaml"]
+    );
     assert_eq!(plan.steps[0].still_opens_by, ["key \"Vacant tours\""]);
     assert_eq!(plan.steps[0].losses, []);
     assert_eq!(plan.summary.removals, 0);
@@ -270,7 +314,11 @@ fn one_illegal_object_among_five_hundred_stops_no_other() {
     for n in 0..500 {
         let name = crate::world::number(n);
         world.add_row(door_row(&name, None));
-        let partner = if n == 250 { "Nobody Ltd" } else { "Parcel Runner" };
+        let partner = if n == 250 {
+            "Nobody Ltd"
+        } else {
+            "Parcel Runner"
+        };
         world.declare(&format!("object-{n:03}"), assignment(partner, &[&name]));
     }
     world.guard.limits.grants = 1000;

@@ -8,7 +8,10 @@ use crate::world::{World, assert_quiet, assignment, at, lines, refusals};
 fn valid(world: &mut World, name: &str, from: Option<&str>, until: Option<&str>) {
     let moment = |text: &str| text.parse::<Moment>().unwrap();
     world.assignment(name, |spec| {
-        spec.validity = Some(Validity { from: from.map(moment), until: until.map(moment) });
+        spec.validity = Some(Validity {
+            from: from.map(moment),
+            until: until.map(moment),
+        });
     });
 }
 
@@ -16,36 +19,61 @@ fn valid(world: &mut World, name: &str, from: Option<&str>, until: Option<&str>)
 fn access_begins_and_ends_at_its_times_and_the_plan_says_when_it_changes() {
     let mut world = World::good();
     world.declare("weekend", assignment("TourPass", &["Unit 103"]));
-    valid(&mut world, "weekend", Some("2026-03-06T09:00:00Z"), Some("2026-03-08T18:00:00Z"));
+    valid(
+        &mut world,
+        "weekend",
+        Some("2026-03-06T09:00:00Z"),
+        Some("2026-03-08T18:00:00Z"),
+    );
     let plan = world.pass();
     assert_quiet(&plan);
     assert_eq!(plan.next_change, Some(at("2026-03-06T09:00:00Z")));
 
     world.now = at("2026-03-06T09:00:00Z");
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["AssignDoor Unit 103: none -> TourPass @weekend.yaml:11"]);
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Unit 103: none -> TourPass @weekend.yaml:11"]
+    );
     assert_eq!(plan.next_change, Some(at("2026-03-08T18:00:00Z")));
 
     world.now = at("2026-03-08T18:00:00Z");
-    assert_eq!(lines(&world.pass()), ["RemoveDoor Unit 103: TourPass -> none @weekend.yaml:8"]);
+    assert_eq!(
+        lines(&world.pass()),
+        ["RemoveDoor Unit 103: TourPass -> none @weekend.yaml:8"]
+    );
     assert_quiet(&world.plan());
 }
 
 #[test]
 fn an_expiry_known_for_a_day_is_not_charged() {
     let mut world = World::good();
-    valid(&mut world, "parcel-runner", None, Some("2026-03-05T10:00:00Z"));
+    valid(
+        &mut world,
+        "parcel-runner",
+        None,
+        Some("2026-03-05T10:00:00Z"),
+    );
     world.pass();
     world.now = at("2026-03-05T10:00:00Z");
     let plan = world.pass();
-    assert_eq!(plan.performable().count(), 4, "more than the three that the brake lets pass");
+    assert_eq!(
+        plan.performable().count(),
+        4,
+        "more than the three that the brake lets pass"
+    );
     assert_eq!(losses_in_window(&world.ledger, world.now), 0);
 }
 
 #[test]
 fn an_expiry_written_at_the_last_moment_is_braked() {
     let mut world = World::good();
-    valid(&mut world, "parcel-runner", None, Some("2026-03-02T13:00:00Z"));
+    valid(
+        &mut world,
+        "parcel-runner",
+        None,
+        Some("2026-03-02T13:00:00Z"),
+    );
     world.pass();
     world.now = at("2026-03-02T13:00:00Z");
     assert_eq!(world.pass().performable().count(), 0);
@@ -54,10 +82,20 @@ fn an_expiry_written_at_the_last_moment_is_braked() {
 #[test]
 fn an_expiry_that_is_moved_is_known_only_since_then() {
     let mut world = World::good();
-    valid(&mut world, "parcel-runner", None, Some("2026-05-01T00:00:00Z"));
+    valid(
+        &mut world,
+        "parcel-runner",
+        None,
+        Some("2026-05-01T00:00:00Z"),
+    );
     world.pass();
     world.advance(48 * 60);
-    valid(&mut world, "parcel-runner", None, Some("2026-03-04T12:00:00Z"));
+    valid(
+        &mut world,
+        "parcel-runner",
+        None,
+        Some("2026-03-04T12:00:00Z"),
+    );
     world.pass();
     world.now = at("2026-03-04T12:00:00Z");
     assert_eq!(world.pass().performable().count(), 0);
@@ -81,14 +119,22 @@ fn clocks_that_differ_are_no_matter_where_nothing_depends_on_time() {
     let mut world = World::good();
     world.observed.clock_skewed = true;
     world.remove("pool-tours");
-    assert_eq!(lines(&world.plan()), ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]
+    );
 }
 
 #[test]
 fn a_door_shared_with_an_object_in_doubt_stays_when_the_other_goes() {
     let mut world = World::good();
     world.declare("for-a-while", assignment("TourPass", &["Pool"]));
-    valid(&mut world, "for-a-while", None, Some("2026-06-01T00:00:00Z"));
+    valid(
+        &mut world,
+        "for-a-while",
+        None,
+        Some("2026-06-01T00:00:00Z"),
+    );
     world.pass();
     world.observed.clock_skewed = true;
     world.pass();
@@ -103,5 +149,8 @@ fn access_that_ended_ends_though_its_partner_is_no_longer_listed() {
     world.pass();
     world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
     world.now = at("2026-03-05T10:00:00Z");
-    assert_eq!(lines(&world.plan()), ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml:8"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml:8"]
+    );
 }

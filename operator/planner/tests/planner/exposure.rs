@@ -31,7 +31,10 @@ fn held_and_proven_or_nowhere_is_enforced() {
     world.plan();
     assert_pool(&world, Tri::True, Tri::False, Reason::LockProven);
     let nowhere = world.verdict("Pool", "Parcel Runner");
-    assert_eq!((nowhere.enforced, nowhere.sync_required), (Tri::True, Tri::False));
+    assert_eq!(
+        (nowhere.enforced, nowhere.sync_required),
+        (Tri::True, Tri::False)
+    );
 }
 
 #[test]
@@ -39,7 +42,11 @@ fn held_and_not_proven_is_unknown_and_a_sync_is_required_as_door_os_says() {
     let mut world = World::good();
     world.declare("more", assignment("TourPass", &["Unit 103"]));
     world.pass();
-    for (said, required) in [(Some(true), Tri::True), (Some(false), Tri::False), (None, Tri::Unknown)] {
+    for (said, required) in [
+        (Some(true), Tri::True),
+        (Some(false), Tri::False),
+        (None, Tri::Unknown),
+    ] {
         world.row("Unit 103").sync_required = said;
         world.plan();
         let verdict = world.verdict("Unit 103", "TourPass");
@@ -62,7 +69,9 @@ fn held_again_after_a_removal_that_the_lock_never_saw_needs_a_sync() {
 fn a_narrowed_key_that_the_lock_never_saw_needs_a_sync() {
     let mut world = World::good();
     world.row("Unit 101").connected = Some(false);
-    world.partner_key("vacant-tours", |spec| spec.doors[0].provide_doorcodes = false);
+    world.partner_key("vacant-tours", |spec| {
+        spec.doors[0].provide_doorcodes = false
+    });
     world.pass();
     let verdict = world.verdict("Unit 101", "TourPass");
     assert_eq!(
@@ -108,7 +117,11 @@ fn attested_by_a_person_is_a_weaker_word_than_proof() {
     assert!(attest(&mut world.ledger, door("Pool"), world.now));
     assert_pool(&world, Tri::Unknown, Tri::False, Reason::Attested);
     assert_eq!(waiting(&world.plan()), [""; 0]);
-    assert_eq!(world.record("Pool").may_open.len(), 1, "the entry stays until it is proven away");
+    assert_eq!(
+        world.record("Pool").may_open.len(),
+        1,
+        "the entry stays until it is proven away"
+    );
 }
 
 #[test]
@@ -145,11 +158,21 @@ fn a_stale_row_or_a_missing_one_makes_it_unknown() {
     let mut world = removed(false);
     world.row("Pool").version -= 1;
     world.plan();
-    assert_pool(&world, Tri::Unknown, Tri::Unknown, Reason::ObservationIncomplete);
+    assert_pool(
+        &world,
+        Tri::Unknown,
+        Tri::Unknown,
+        Reason::ObservationIncomplete,
+    );
     world.observed.doors.retain(|row| row.name != "Pool");
     world.observed.incomplete = Some("cut".to_owned());
     world.plan();
-    assert_pool(&world, Tri::Unknown, Tri::Unknown, Reason::ObservationIncomplete);
+    assert_pool(
+        &world,
+        Tri::Unknown,
+        Tri::Unknown,
+        Reason::ObservationIncomplete,
+    );
 }
 
 #[test]
@@ -178,10 +201,20 @@ fn a_debt_survives_its_object_and_names_it() {
     let mut world = removed(false);
     world.advance(72 * 60);
     let plan = world.plan();
-    let sync = plan.waiting.iter().find(|waiting| waiting.door.is_some()).unwrap();
+    let sync = plan
+        .waiting
+        .iter()
+        .find(|waiting| waiting.door.is_some())
+        .unwrap();
     assert_eq!(sync.owner.as_ref().unwrap().name, "pool-tours");
-    assert_eq!(sync.since.map(|since| since.to_string()).as_deref(), Some("2026-03-02T11:00:00Z"));
-    assert_eq!(sync.deadline.map(|at| at.to_string()).as_deref(), Some("2026-03-05T11:00:00Z"));
+    assert_eq!(
+        sync.since.map(|since| since.to_string()).as_deref(),
+        Some("2026-03-02T11:00:00Z")
+    );
+    assert_eq!(
+        sync.deadline.map(|at| at.to_string()).as_deref(),
+        Some("2026-03-05T11:00:00Z")
+    );
 }
 
 #[test]
@@ -193,9 +226,10 @@ fn a_door_removed_by_key_and_by_hand_on_the_door_is_one_visit() {
     world.remove("more");
     world.remove("vacant-tours");
     world.pass();
-    assert!(waiting(&world.plan()).contains(
-        &"Sync Unit 101 TourPass by door and key: DoorSyncRequired".to_owned()
-    ));
+    assert!(
+        waiting(&world.plan())
+            .contains(&"Sync Unit 101 TourPass by door and key: DoorSyncRequired".to_owned())
+    );
 }
 
 #[test]

@@ -22,7 +22,10 @@ fn a_partner_taken_off_by_hand_is_put_back_and_called_drift() {
     let mut world = World::good();
     world.hand_door("Pool", None);
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]);
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]
+    );
     assert!(plan.steps[0].restores);
     assert_eq!(plan.drifted[0].change, "partner taken off the door");
     assert_quiet(&world.plan());
@@ -34,8 +37,15 @@ fn a_partner_taken_off_by_hand_waits_for_a_person_where_the_property_says_hold()
     hold(&mut world);
     world.hand_door("Pool", None);
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["AssignDoor Pool: none -> TourPass HELD Drifted @pool-tours.yaml:11"]);
-    assert_eq!(lines(&world.pass()), lines(&plan), "however often it is seen");
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Pool: none -> TourPass HELD Drifted @pool-tours.yaml:11"]
+    );
+    assert_eq!(
+        lines(&world.pass()),
+        lines(&plan),
+        "however often it is seen"
+    );
     world.approve(&plan);
     world.pass();
     assert_quiet(&world.plan());
@@ -73,7 +83,11 @@ fn what_was_there_when_removal_came_into_force_waits_for_approval_and_later_addi
     remove_added(&mut world);
     let found = "RemoveDoor Unit 103: TourPass -> none HELD Unmanaged @harbor-point.yaml:1";
     assert_eq!(lines(&world.pass()), [found]);
-    assert_eq!(lines(&world.pass()), [found], "it waits however often it is seen");
+    assert_eq!(
+        lines(&world.pass()),
+        [found],
+        "it waits however often it is seen"
+    );
     let row = world.row("Unit 103");
     row.revision = row.revision.map(|revision| revision + 1);
     assert_eq!(lines(&world.pass()), [found], "and whoever edits the door");
@@ -82,7 +96,10 @@ fn what_was_there_when_removal_came_into_force_waits_for_approval_and_later_addi
     let plan = world.pass();
     assert_eq!(
         lines(&plan),
-        ["RemoveDoor Unit 102: Parcel Runner -> none @harbor-point.yaml:1", found]
+        [
+            "RemoveDoor Unit 102: Parcel Runner -> none @harbor-point.yaml:1",
+            found
+        ]
     );
     world.approve(&plan);
     world.pass();
@@ -130,7 +147,10 @@ fn a_key_added_by_hand_goes_under_remove_unless_people_hold_it() {
     world.pass();
     let concierge = key_row("Concierge", Some("TourPass"), &[("Pool", false)]);
     door_os::create_key(&mut world.observed, concierge);
-    assert_eq!(lines(&world.plan()), ["DeleteKey \"Concierge\" of TourPass @harbor-point.yaml:1"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["DeleteKey \"Concierge\" of TourPass @harbor-point.yaml:1"]
+    );
     world.key_row("Concierge").holders = Some(1);
     assert_eq!(
         lines(&world.plan()),
@@ -144,7 +164,10 @@ fn a_key_that_a_refused_object_is_about_does_not_go_under_remove() {
     let concierge = key_row("Concierge", Some("TourPass"), &[("Pool", false)]);
     door_os::create_key(&mut world.observed, concierge);
     remove_added(&mut world);
-    world.declare_key("concierge", partner_key("TourPass", "Concierge", &[("Pool", true)]));
+    world.declare_key(
+        "concierge",
+        partner_key("TourPass", "Concierge", &[("Pool", true)]),
+    );
     world.pass();
     assert_eq!(lines(&world.pass()), [""; 0]);
 }
@@ -152,11 +175,17 @@ fn a_key_that_a_refused_object_is_about_does_not_go_under_remove() {
 #[test]
 fn a_door_put_on_our_key_by_hand_is_reported_and_goes_under_remove_and_the_key_stays_ours() {
     let mut world = World::good();
-    let pool = opendoor_planner::observed::KeyDoor { door: door("Pool"), doorcodes: true };
+    let pool = opendoor_planner::observed::KeyDoor {
+        door: door("Pool"),
+        doorcodes: true,
+    };
     world.hand_key("Vacant tours", |row| row.doors.push(pool));
     let plan = world.pass();
     assert_quiet(&plan);
-    assert_eq!(plan.unmanaged[0].change, "door \"Pool\" put on the key by hand");
+    assert_eq!(
+        plan.unmanaged[0].change,
+        "door \"Pool\" put on the key by hand"
+    );
 
     remove_added(&mut world);
     let held = world.pass();
@@ -179,7 +208,10 @@ fn a_door_taken_off_our_key_by_hand_is_put_back() {
         row.doors.remove(0);
     });
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
     assert_eq!(plan.drifted[0].change, "1 doors taken off by hand");
     assert_quiet(&world.plan());
 }
@@ -203,7 +235,10 @@ fn a_key_renamed_by_hand_gets_its_name_back_even_under_hold() {
     hold(&mut world);
     world.hand_key("Vacant tours", |row| row.name = "Tours!".to_owned());
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["UpdateKey \"Tours!\" of TourPass @vacant-tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Tours!\" of TourPass @vacant-tours.yaml:1"]
+    );
     assert_eq!(plan.drifted[0].change, "renamed by hand");
     assert_quiet(&world.plan());
 }
@@ -225,15 +260,22 @@ fn a_schedule_narrowed_by_hand_took_access_away_and_one_widened_did_not() {
         }];
     });
     world.pass();
-    world.hand_key("Vacant tours", |row| row.schedule = vec![hours("10:00", "11:00")]);
+    world.hand_key("Vacant tours", |row| {
+        row.schedule = vec![hours("10:00", "11:00")]
+    });
     assert_eq!(
         lines(&world.plan()),
         ["UpdateKey \"Vacant tours\" of TourPass HELD Drifted @vacant-tours.yaml:1"]
     );
     world.advance(25 * 60);
-    world.hand_key("Vacant tours", |row| row.schedule = vec![hours("08:00", "18:00")]);
+    world.hand_key("Vacant tours", |row| {
+        row.schedule = vec![hours("08:00", "18:00")]
+    });
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
     assert_eq!(plan.drifted[0].change, "schedule changed by hand");
 }
 

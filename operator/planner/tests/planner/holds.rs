@@ -11,7 +11,9 @@ use crate::world::{World, assignment, lines, number, owner};
 /// Twelve removals by one object at a property with forty owned pairs.
 fn twelve_held() -> (World, Plan) {
     let mut world = World::large(&[("bulk", 0..30), ("other", 30..40)]);
-    world.assignment("bulk", |spec| spec.doors = Some((0..18).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..18).map(number).collect())
+    });
     let plan = world.pass();
     assert_eq!(held(&plan), 12);
     (world, plan)
@@ -47,13 +49,18 @@ fn an_edit_of_its_doors_by_hand_does_not_free_it() {
     }
     let later = world.pass();
     assert_eq!(held(&later), 12);
-    assert_ne!(later.hold_id, plan.hold_id, "the id covers the revisions it was given for");
+    assert_ne!(
+        later.hold_id, plan.hold_id,
+        "the id covers the revisions it was given for"
+    );
 }
 
 #[test]
 fn an_object_that_says_something_else_is_evaluated_anew() {
     let (mut world, _) = twelve_held();
-    world.assignment("bulk", |spec| spec.doors = Some((0..25).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..25).map(number).collect())
+    });
     let plan = world.pass();
     assert_eq!((plan.steps.len(), held(&plan)), (5, 0));
 }
@@ -69,7 +76,9 @@ fn an_object_whose_list_is_only_sorted_says_nothing_new() {
 #[test]
 fn unrelated_changes_do_not_alter_the_id() {
     let (mut world, plan) = twelve_held();
-    world.assignment("other", |spec| spec.doors = Some((31..40).map(number).collect()));
+    world.assignment("other", |spec| {
+        spec.doors = Some((31..40).map(number).collect())
+    });
     let later = world.pass();
     assert_eq!((later.steps.len(), held(&later)), (13, 12));
     assert_eq!(later.hold_id, plan.hold_id);
@@ -92,7 +101,13 @@ fn a_hold_survives_a_row_that_could_not_be_judged_for_a_while() {
     // All four rows come back older than seen, for one pass.
     let now = world.observed.clone();
     for n in 0..4 {
-        world.ledger.door_mut(crate::world::door(&number(n))).seen.as_mut().unwrap().version = 99;
+        world
+            .ledger
+            .door_mut(crate::world::door(&number(n)))
+            .seen
+            .as_mut()
+            .unwrap()
+            .version = 99;
     }
     assert_eq!(world.pass().steps.len(), 0);
     world.observed = now;
@@ -106,7 +121,9 @@ fn a_hold_survives_a_row_that_could_not_be_judged_for_a_while() {
 #[test]
 fn declaring_it_again_ends_the_hold() {
     let (mut world, _) = twelve_held();
-    world.assignment("bulk", |spec| spec.doors = Some((0..30).map(number).collect()));
+    world.assignment("bulk", |spec| {
+        spec.doors = Some((0..30).map(number).collect())
+    });
     assert_eq!(world.pass().steps.len(), 0);
     assert!(world.ledger.head.holds.is_empty());
 }
@@ -152,7 +169,10 @@ fn objects_that_vanished_in_suspicious_company_are_held_until_approved() {
         ("vacant-tours", OwnerKind::PartnerKey),
     ] {
         let gone = owner(name, kind);
-        world.declared.absent.insert(gone, Absence::Held(Reason::DeclarationIncomplete));
+        world
+            .declared
+            .absent
+            .insert(gone, Absence::Held(Reason::DeclarationIncomplete));
     }
     let plan = world.pass();
     assert_eq!(

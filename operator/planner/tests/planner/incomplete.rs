@@ -17,7 +17,10 @@ fn an_incomplete_look_changes_nothing_and_says_why() {
     assert_eq!(lines(&plan), [""; 0]);
     assert!(!plan.complete && plan.cannot_tell());
     let message = &refusal(&plan, Reason::ObservationIncomplete).message;
-    assert!(message.contains("page 2 of the doors is missing"), "{message}");
+    assert!(
+        message.contains("page 2 of the doors is missing"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -27,7 +30,10 @@ fn doors_and_keys_that_an_incomplete_look_does_not_show_are_neither_lost_nor_rep
     world.observed.doors.truncate(2);
     world.observed.keys.clear();
     cut(&mut world);
-    assert_eq!(refusals(&world.decide()), ["ObservationIncomplete harbor-point.yaml:1"]);
+    assert_eq!(
+        refusals(&world.decide()),
+        ["ObservationIncomplete harbor-point.yaml:1"]
+    );
     assert!(!world.ledger.unsaved.any(), "nothing was learnt");
     world.observed = whole;
     assert_quiet(&world.plan());
@@ -84,5 +90,8 @@ fn a_missing_property_keeps_what_was_last_accepted() {
     let mut world = World::good();
     world.declared.property.spec = None;
     world.hand_door("Pool", None);
-    assert_eq!(lines(&world.plan()), ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["AssignDoor Pool: none -> TourPass @pool-tours.yaml:11"]
+    );
 }

@@ -1,16 +1,11 @@
 //! Partner keys: made, edited, adopted, converted, renamed, retained and deleted.
 
-use opendoor_api::{Acknowledgement, Adoption, DeletionPolicy};
-use opendoor_planner::reasons::Reason;
+use opendoor_api::DeletionPolicy;
 
 use crate::door_os;
 use crate::world::{
-    World, assert_quiet, key, key_doors, key_row, lines, partner_key, refusal, refusals, waiting,
+    World, assert_quiet, key, key_doors, key_row, lines, partner_key, refusals, waiting,
 };
-
-fn adopt(uuid: Option<String>) -> Option<Adoption> {
-    Some(Adoption { acknowledge: Acknowledgement::ConvertsToPartnerKeyForGood, key_uuid: uuid })
-}
 
 fn schedule(from: &str, to: &str) -> Vec<opendoor_api::ScheduleEntry> {
     vec![opendoor_api::ScheduleEntry {
@@ -23,10 +18,19 @@ fn schedule(from: &str, to: &str) -> Vec<opendoor_api::ScheduleEntry> {
 #[test]
 fn a_new_key_is_made_once() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]);
-    assert_eq!(plan.steps[0].after.to_string(), "key \"Pool\" of TourPass, 1 doors");
+    assert_eq!(
+        lines(&plan),
+        ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]
+    );
+    assert_eq!(
+        plan.steps[0].after.to_string(),
+        "key \"Pool\" of TourPass, 1 doors"
+    );
     assert_quiet(&world.pass());
     assert_eq!(world.observed.keys.len(), 3);
 }
@@ -37,7 +41,10 @@ fn the_name_of_the_object_is_the_name_of_the_key_unless_it_says_another() {
     let mut spec = partner_key("TourPass", "", &[("Pool", true)]);
     spec.key_name = None;
     world.declare_key("pool-key", spec);
-    assert_eq!(lines(&world.plan()), ["CreateKey \"pool-key\" of TourPass @pool-key.yaml:1"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["CreateKey \"pool-key\" of TourPass @pool-key.yaml:1"]
+    );
 }
 
 #[test]
@@ -49,12 +56,19 @@ fn name_doors_doorcodes_and_schedule_change_in_one_write() {
         spec.schedule = schedule("09:00", "17:00");
     });
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
     assert_eq!(
         plan.steps[0].after.to_string(),
         "key \"Tours\" of TourPass, 2 doors, Mon Fri 09:00-17:00"
     );
-    assert_eq!((plan.summary.grants, plan.summary.removals), (1, 2), "both old doors are narrowed");
+    assert_eq!(
+        (plan.summary.grants, plan.summary.removals),
+        (1, 2),
+        "both old doors are narrowed"
+    );
     assert!(plan.drifted.is_empty());
     assert_quiet(&world.plan());
 }
@@ -62,9 +76,13 @@ fn name_doors_doorcodes_and_schedule_change_in_one_write() {
 #[test]
 fn a_schedule_that_only_widens_takes_nothing_away() {
     let mut world = World::good();
-    world.partner_key("vacant-tours", |spec| spec.schedule = schedule("09:00", "17:00"));
+    world.partner_key("vacant-tours", |spec| {
+        spec.schedule = schedule("09:00", "17:00")
+    });
     world.pass();
-    world.partner_key("vacant-tours", |spec| spec.schedule = schedule("08:00", "18:00"));
+    world.partner_key("vacant-tours", |spec| {
+        spec.schedule = schedule("08:00", "18:00")
+    });
     let plan = world.pass();
     assert_eq!(plan.steps.len(), 1);
     assert_eq!(plan.summary.removals, 0);
@@ -74,90 +92,15 @@ fn a_schedule_that_only_widens_takes_nothing_away() {
 fn a_door_taken_out_of_a_key_of_an_offline_lock_is_a_visit_by_key() {
     let mut world = World::good();
     world.row("Unit 102").connected = Some(false);
-    world.partner_key("vacant-tours", |spec| spec.doors = key_doors(&[("Unit 101", true)]));
+    world.partner_key("vacant-tours", |spec| {
+        spec.doors = key_doors(&[("Unit 101", true)])
+    });
     world.pass();
     world.advance(1);
-    assert_eq!(waiting(&world.plan()), ["Sync Unit 102 TourPass by key: DoorSyncRequired"]);
-}
-
-#[test]
-fn an_ordinary_key_of_the_wanted_name_needs_an_acknowledgement() {
-    let mut world = World::good();
-    let doors = [("Front Entrance", true), ("Unit 101", true)];
-    world.declare_key("residents", partner_key("TourPass", "Residents", &doors));
-    let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0]);
-    assert_eq!(refusals(&plan), ["AcknowledgementRequired residents.yaml:7"]);
-    let message = &refusal(&plan, Reason::AcknowledgementRequired).message;
-    assert!(message.contains(&key("Residents").to_string()), "{message}");
-}
-
-#[test]
-fn an_acknowledged_conversion_is_for_good_and_grants_every_door_of_the_key() {
-    let mut world = World::good();
-    let doors = [("Front Entrance", true), ("Unit 101", true)];
-    let mut spec = partner_key("TourPass", "Residents", &doors);
-    spec.adopt = adopt(Some(key("Residents").to_string()));
-    world.declare_key("residents", spec);
-    let plan = world.pass();
-    assert_eq!(lines(&plan), ["ConvertKey \"Residents\" of TourPass @residents.yaml:1"]);
-    let step = &plan.steps[0];
-    assert!(step.irreversible);
-    assert_eq!((step.holders_affected, step.grants.len()), (Some(5), 2));
-    assert_quiet(&world.plan());
-}
-
-#[test]
-fn a_conversion_that_would_give_away_an_undeclared_door_is_refused() {
-    let mut world = World::good();
-    let mut spec = partner_key("TourPass", "Residents", &[("Unit 101", true)]);
-    spec.adopt = adopt(None);
-    world.declare_key("residents", spec);
-    let plan = world.plan();
-    assert_eq!(refusals(&plan), ["AcknowledgementRequired residents.yaml:8"]);
-    let message = &refusal(&plan, Reason::AcknowledgementRequired).message;
-    assert!(message.contains("\"Front Entrance\""), "{message}");
-}
-
-#[test]
-fn adopting_a_key_that_is_not_there_is_refused() {
-    let mut world = World::good();
-    let mut spec = partner_key("TourPass", "New", &[("Pool", true)]);
-    spec.adopt = adopt(Some(key("Nothing").to_string()));
-    world.declare_key("new", spec);
-    assert_eq!(refusals(&world.plan()), ["KeyNotFound new.yaml:9"]);
-}
-
-#[test]
-fn an_equal_partner_key_is_adopted_at_first_sight() {
-    let mut world = World::good();
-    door_os::create_key(&mut world.observed, key_row("Pool", Some("TourPass"), &[("Pool", true)]));
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
-    assert_quiet(&world.plan());
-    assert_eq!(world.taken.adopted, 1);
-}
-
-#[test]
-fn a_foreign_key_that_differs_is_taken_only_when_adopted() {
-    let mut world = World::good();
-    door_os::create_key(&mut world.observed, key_row("Pool", Some("TourPass"), &[("Pool", false)]));
-    let mut spec = partner_key("TourPass", "Pool", &[("Pool", true)]);
-    world.declare_key("pool-key", spec.clone());
-    assert_eq!(refusals(&world.plan()), ["KeyNameTaken pool-key.yaml:7"]);
-    spec.adopt = adopt(Some(key("Pool").to_string()));
-    world.declare_key("pool-key", spec);
-    assert_eq!(lines(&world.pass()), ["UpdateKey \"Pool\" of TourPass @pool-key.yaml:1"]);
-    assert_quiet(&world.plan());
-}
-
-#[test]
-fn two_objects_cannot_have_one_key() {
-    let mut world = World::good();
-    let tours = [("Unit 101", true), ("Unit 102", false)];
-    world.declare_key("second", partner_key("TourPass", "Vacant tours", &tours));
-    let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0]);
-    assert_eq!(refusals(&plan), ["KeyNameTaken second.yaml:7"]);
+    assert_eq!(
+        waiting(&world.plan()),
+        ["Sync Unit 102 TourPass by key: DoorSyncRequired"]
+    );
 }
 
 #[test]
@@ -179,22 +122,36 @@ fn an_object_renamed_together_with_its_key_renames_the_key_and_keeps_its_holders
     world.remove("vacant-tours");
     world.declare_key("tours", partner_key("TourPass", "Tours", &tours));
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["UpdateKey \"Vacant tours\" of TourPass @tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Vacant tours\" of TourPass @tours.yaml:1"]
+    );
     assert_quiet(&world.plan());
 }
 
 #[test]
 fn a_name_that_a_key_of_ours_is_giving_up_is_waited_for() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     world.pass();
     world.remove("pool-key");
-    world.partner_key("vacant-tours", |spec| spec.key_name = Some("Pool".to_owned()));
+    world.partner_key("vacant-tours", |spec| {
+        spec.key_name = Some("Pool".to_owned())
+    });
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["DeleteKey \"Pool\" of TourPass @pool-key.yaml"]);
+    assert_eq!(
+        lines(&plan),
+        ["DeleteKey \"Pool\" of TourPass @pool-key.yaml"]
+    );
     assert_eq!(refusals(&plan), ["WaitingForKeyName vacant-tours.yaml:7"]);
     assert!(!plan.has_refusals(), "it comes by itself");
-    assert_eq!(lines(&world.pass()), ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]);
+    assert_eq!(
+        lines(&world.pass()),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
     assert_quiet(&world.plan());
 }
 
@@ -207,7 +164,10 @@ fn a_name_that_a_foreign_key_has_is_taken_and_the_rest_of_the_edit_proceeds() {
     });
     let plan = world.plan();
     assert_eq!(refusals(&plan), ["KeyNameTaken vacant-tours.yaml:7"]);
-    assert_eq!(plan.steps[0].after.to_string(), "key \"Vacant tours\" of TourPass, 3 doors");
+    assert_eq!(
+        plan.steps[0].after.to_string(),
+        "key \"Vacant tours\" of TourPass, 3 doors"
+    );
 }
 
 #[test]
@@ -215,7 +175,10 @@ fn a_key_without_holders_is_deleted_with_its_object() {
     let mut world = World::good();
     world.remove("vacant-tours");
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["DeleteKey \"Vacant tours\" of TourPass @vacant-tours.yaml"]);
+    assert_eq!(
+        lines(&plan),
+        ["DeleteKey \"Vacant tours\" of TourPass @vacant-tours.yaml"]
+    );
     assert!(plan.steps[0].irreversible);
     assert_eq!(plan.summary.removals, 2);
     assert_quiet(&world.plan());
@@ -256,7 +219,9 @@ fn a_held_deletion_is_undone_by_declaring_the_key_again() {
 #[test]
 fn a_retained_key_is_left_in_place_and_no_longer_ours() {
     let mut world = World::good();
-    world.partner_key("vacant-tours", |spec| spec.deletion_policy = DeletionPolicy::Retain);
+    world.partner_key("vacant-tours", |spec| {
+        spec.deletion_policy = DeletionPolicy::Retain
+    });
     world.pass();
     world.remove("vacant-tours");
     let plan = world.pass();
@@ -289,7 +254,11 @@ fn a_door_name_that_means_another_door_leaves_the_key_as_it_is() {
 #[test]
 fn a_key_deleted_by_hand_and_made_again_by_hand_is_taken_up_where_it_is_equal() {
     let mut world = World::good();
-    let mut again = key_row("Again", Some("TourPass"), &[("Unit 101", true), ("Unit 102", false)]);
+    let mut again = key_row(
+        "Again",
+        Some("TourPass"),
+        &[("Unit 101", true), ("Unit 102", false)],
+    );
     door_os::delete_key(&mut world.observed, key("Vacant tours"));
     again.name = "Vacant tours".to_owned();
     door_os::create_key(&mut world.observed, again);
@@ -305,7 +274,10 @@ fn a_key_restored_after_it_was_deleted_by_hand_is_restored_once() {
         let uuid = world.ledger.head.keys.keys().next().copied().unwrap();
         door_os::delete_key(&mut world.observed, uuid);
         let plan = world.pass();
-        assert_eq!(lines(&plan), ["CreateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]);
+        assert_eq!(
+            lines(&plan),
+            ["CreateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+        );
         assert_quiet(&world.pass());
         assert_eq!(world.observed.keys.len(), 2, "round {round}");
     }
@@ -315,7 +287,9 @@ fn a_key_restored_after_it_was_deleted_by_hand_is_restored_once() {
 fn a_stale_row_of_a_key_is_left_alone() {
     let mut world = World::good();
     let old = world.key_row("Vacant tours").clone();
-    world.partner_key("vacant-tours", |spec| spec.doors = key_doors(&[("Unit 101", true)]));
+    world.partner_key("vacant-tours", |spec| {
+        spec.doors = key_doors(&[("Unit 101", true)])
+    });
     world.pass();
     *world.key_row("Vacant tours") = old;
     assert_eq!(lines(&world.plan()), [""; 0]);

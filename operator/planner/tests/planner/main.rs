@@ -7,11 +7,14 @@
     reason = "a test that cannot go on should stop"
 )]
 
+mod acts;
+mod adoption;
 mod approvals;
 mod brake;
+mod build;
 mod claims;
-mod doors;
 mod door_os;
+mod doors;
 mod expiry;
 mod exposure;
 mod hand;
@@ -21,6 +24,7 @@ mod keys;
 mod laws;
 mod partner_immutable;
 mod partners;
+mod print;
 mod proof;
 mod unknown_writes;
 mod vacancy;

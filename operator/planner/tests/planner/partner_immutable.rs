@@ -9,13 +9,23 @@ const TOURS: [(&str, bool); 2] = [("Unit 101", true), ("Unit 102", false)];
 #[test]
 fn a_changed_partner_is_refused_where_it_stands_with_what_to_do_and_the_rest_is_applied() {
     let mut world = World::good();
-    world.partner_key("vacant-tours", |spec| spec.partner = "Parcel Runner".to_owned());
+    world.partner_key("vacant-tours", |spec| {
+        spec.partner = "Parcel Runner".to_owned()
+    });
     world.remove("pool-tours");
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]);
+    assert_eq!(
+        lines(&plan),
+        ["RemoveDoor Pool: TourPass -> none @pool-tours.yaml"]
+    );
     assert_eq!(refusals(&plan), ["PartnerImmutable vacant-tours.yaml:6"]);
     let message = &refusal(&plan, Reason::PartnerImmutable).message;
-    for advice in ["Create a new PartnerKey", "move its holders", "delete this one", "doorcodes go with it"] {
+    for advice in [
+        "Create a new PartnerKey",
+        "move its holders",
+        "delete this one",
+        "doorcodes go with it",
+    ] {
         assert!(message.contains(advice), "{message}");
     }
 }
@@ -31,7 +41,9 @@ fn an_edit_refused_for_its_partner_changes_nothing_else_of_the_key() {
 #[test]
 fn another_property_is_refused() {
     let mut world = World::good();
-    world.partner_key("vacant-tours", |spec| spec.property_ref.name = "other".to_owned());
+    world.partner_key("vacant-tours", |spec| {
+        spec.property_ref.name = "other".to_owned()
+    });
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["PartnerImmutable vacant-tours.yaml:5"]);
@@ -40,12 +52,17 @@ fn another_property_is_refused() {
 #[test]
 fn a_key_whose_partner_was_changed_in_door_os_is_left_alone() {
     let mut world = World::good();
-    world.hand_key("Vacant tours", |row| row.partner = Some(partner("Parcel Runner")));
+    world.hand_key("Vacant tours", |row| {
+        row.partner = Some(partner("Parcel Runner"))
+    });
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["PartnerImmutable vacant-tours.yaml:6"]);
     let message = &refusal(&plan, Reason::PartnerImmutable).message;
-    assert!(message.contains("belongs to Parcel Runner in DOOR OS"), "{message}");
+    assert!(
+        message.contains("belongs to Parcel Runner in DOOR OS"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -53,7 +70,10 @@ fn a_new_object_for_the_same_key_name_is_refused_while_the_old_key_lives() {
     let mut world = World::good();
     world.key_row("Vacant tours").holders = Some(4);
     world.remove("vacant-tours");
-    world.declare_key("parcel-tours", partner_key("Parcel Runner", "Vacant tours", &TOURS));
+    world.declare_key(
+        "parcel-tours",
+        partner_key("Parcel Runner", "Vacant tours", &TOURS),
+    );
     let plan = world.pass();
     assert_eq!(
         lines(&plan),
@@ -66,10 +86,19 @@ fn a_new_object_for_the_same_key_name_is_refused_while_the_old_key_lives() {
 fn the_name_is_free_once_the_old_key_is_proven_deleted() {
     let mut world = World::good();
     world.remove("vacant-tours");
-    world.declare_key("parcel-tours", partner_key("Parcel Runner", "Vacant tours", &TOURS));
-    assert_eq!(lines(&world.pass()), ["DeleteKey \"Vacant tours\" of TourPass @vacant-tours.yaml"]);
+    world.declare_key(
+        "parcel-tours",
+        partner_key("Parcel Runner", "Vacant tours", &TOURS),
+    );
+    assert_eq!(
+        lines(&world.pass()),
+        ["DeleteKey \"Vacant tours\" of TourPass @vacant-tours.yaml"]
+    );
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["CreateKey \"Vacant tours\" of Parcel Runner @parcel-tours.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["CreateKey \"Vacant tours\" of Parcel Runner @parcel-tours.yaml:1"]
+    );
     assert_quiet(&world.plan());
 }
 
@@ -80,8 +109,14 @@ fn a_foreign_key_of_another_partner_is_not_to_be_had_either() {
         &mut world.observed,
         crate::world::key_row("Concierge", Some("Parcel Runner"), &[("Pool", false)]),
     );
-    world.declare_key("concierge", partner_key("TourPass", "Concierge", &[("Pool", false)]));
-    assert_eq!(refusals(&world.plan()), ["PartnerImmutable concierge.yaml:6"]);
+    world.declare_key(
+        "concierge",
+        partner_key("TourPass", "Concierge", &[("Pool", false)]),
+    );
+    assert_eq!(
+        refusals(&world.plan()),
+        ["PartnerImmutable concierge.yaml:6"]
+    );
 }
 
 #[test]

@@ -12,13 +12,19 @@ fn list_without(world: &mut World, name: &str) {
 }
 
 fn authorize(world: &mut World, name: &str) {
-    let new = opendoor_planner::observed::Partner { uuid: partner(name), name: name.to_owned() };
+    let new = opendoor_planner::observed::Partner {
+        uuid: partner(name),
+        name: name.to_owned(),
+    };
     world.observed.partners.push(new);
     world.observed.partners.sort_by_key(|partner| partner.uuid);
 }
 
 fn withdraw(world: &mut World, name: &str) {
-    world.observed.partners.retain(|partner| partner.name != name);
+    world
+        .observed
+        .partners
+        .retain(|partner| partner.name != name);
 }
 
 #[test]
@@ -35,7 +41,10 @@ fn a_partner_that_is_not_listed_is_refused_and_the_nearest_is_named() {
 fn doors_of_a_partner_that_is_not_authorised_wait_and_are_no_steps() {
     let mut world = World::good();
     world.declare("cleaners", assignment("CleanCo", &["Unit 103"]));
-    world.declare_key("cleaner-key", partner_key("CleanCo", "Cleaners", &[("Pool", false)]));
+    world.declare_key(
+        "cleaner-key",
+        partner_key("CleanCo", "Cleaners", &[("Pool", false)]),
+    );
     let plan = world.plan();
     assert_quiet(&plan);
     assert_eq!(
@@ -60,7 +69,11 @@ fn doors_of_a_partner_that_is_not_authorised_wait_and_are_no_steps() {
 fn a_listed_partner_without_authorisation_is_an_email_with_its_date() {
     let mut world = World::good();
     let plan = world.plan();
-    let email: Vec<_> = plan.waiting.iter().filter(|w| w.kind == WaitingKind::Email).collect();
+    let email: Vec<_> = plan
+        .waiting
+        .iter()
+        .filter(|w| w.kind == WaitingKind::Email)
+        .collect();
     assert_eq!(email.len(), 1);
     assert_eq!(email[0].partner, "CleanCo");
     assert_eq!(email[0].since, Some(crate::world::at(crate::world::START)));
@@ -85,7 +98,10 @@ fn a_partner_whose_authorisation_ended_keeps_what_door_os_still_holds() {
     withdraw(&mut world, "TourPass");
     let plan = world.plan();
     assert_quiet(&plan);
-    assert!(waiting(&plan).contains(&"Authorization Pool TourPass by door: AwaitingAuthorization".to_owned()));
+    assert!(
+        waiting(&plan)
+            .contains(&"Authorization Pool TourPass by door: AwaitingAuthorization".to_owned())
+    );
     assert!(waiting(&plan).contains(&"Email TourPass: AwaitingAuthorization".to_owned()));
 }
 
@@ -104,7 +120,10 @@ fn a_partner_taken_off_the_list_while_objects_use_it_loses_nothing() {
         ]
     );
     let message = &refusal(&plan, Reason::InUse).message;
-    assert!(message.contains("the door \"Pool\", the key \"Vacant tours\""), "{message}");
+    assert!(
+        message.contains("the door \"Pool\", the key \"Vacant tours\""),
+        "{message}"
+    );
 }
 
 #[test]
@@ -118,7 +137,10 @@ fn a_withdrawal_waits_for_the_locks_and_then_the_email_is_due_until_door_has_don
     world.advance(10);
     let plan = world.plan();
     let message = &refusal(&plan, Reason::InUse).message;
-    assert!(message.contains("the lock of \"Pool\", not proven synced"), "{message}");
+    assert!(
+        message.contains("the lock of \"Pool\", not proven synced"),
+        "{message}"
+    );
     assert!(!waiting(&plan).iter().any(|line| line.starts_with("Email")));
 
     world.sync_all();
@@ -130,7 +152,10 @@ fn a_withdrawal_waits_for_the_locks_and_then_the_email_is_due_until_door_has_don
     let plan = world.plan();
     assert_quiet(&plan);
     assert_eq!(waiting(&plan), [""; 0]);
-    assert!(!world.ledger.head.partners.contains_key("TourPass"), "done is forgotten");
+    assert!(
+        !world.ledger.head.partners.contains_key("TourPass"),
+        "done is forgotten"
+    );
 }
 
 #[test]
@@ -146,7 +171,11 @@ fn a_request_that_was_never_granted_is_forgotten_with_its_line() {
 fn a_partner_listed_again_by_its_uuid_is_no_withdrawal() {
     let mut world = World::good();
     world.property(|spec| {
-        let listed = spec.partners.iter_mut().find(|partner| partner.name == "TourPass").unwrap();
+        let listed = spec
+            .partners
+            .iter_mut()
+            .find(|partner| partner.name == "TourPass")
+            .unwrap();
         listed.name = "Tours".to_owned();
         listed.uuid = Some(partner("TourPass").to_string());
     });
@@ -159,7 +188,12 @@ fn a_partner_listed_again_by_its_uuid_is_no_withdrawal() {
 #[test]
 fn a_partner_name_that_now_means_another_partner_neither_grants_nor_revokes() {
     let mut world = World::good();
-    let pinned = world.observed.partners.iter_mut().find(|known| known.name == "TourPass").unwrap();
+    let pinned = world
+        .observed
+        .partners
+        .iter_mut()
+        .find(|known| known.name == "TourPass")
+        .unwrap();
     pinned.uuid = partner("An impostor");
     world.observed.partners.sort_by_key(|partner| partner.uuid);
     world.declare("more", assignment("TourPass", &["Unit 103"]));
@@ -173,21 +207,38 @@ fn a_partner_name_that_now_means_another_partner_neither_grants_nor_revokes() {
             "IdentityChanged vacant-tours.yaml:6",
         ]
     );
-    assert_eq!(waiting(&plan), [""; 0], "DOOR need not be asked to authorise it");
+    assert_eq!(
+        waiting(&plan),
+        [""; 0],
+        "DOOR need not be asked to authorise it"
+    );
 }
 
 #[test]
 fn writing_the_uuid_says_which_partner_is_meant() {
     let mut world = World::good();
-    let pinned = world.observed.partners.iter_mut().find(|known| known.name == "TourPass").unwrap();
+    let pinned = world
+        .observed
+        .partners
+        .iter_mut()
+        .find(|known| known.name == "TourPass")
+        .unwrap();
     pinned.uuid = partner("TourPass Inc");
     world.observed.partners.sort_by_key(|partner| partner.uuid);
     world.property(|spec| {
-        let listed = spec.partners.iter_mut().find(|partner| partner.name == "TourPass").unwrap();
+        let listed = spec
+            .partners
+            .iter_mut()
+            .find(|partner| partner.name == "TourPass")
+            .unwrap();
         listed.uuid = Some(partner("TourPass Inc").to_string());
     });
     let plan = world.plan();
     assert_eq!(plan.steps.len(), 1);
     assert_eq!(plan.steps[0].action.as_str(), "ChangeDoor");
-    assert_eq!(refusals(&plan), ["PartnerImmutable vacant-tours.yaml:6"], "a key keeps its partner");
+    assert_eq!(
+        refusals(&plan),
+        ["PartnerImmutable vacant-tours.yaml:6"],
+        "a key keeps its partner"
+    );
 }

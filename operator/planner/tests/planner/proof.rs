@@ -19,11 +19,20 @@ fn removed() -> World {
 }
 
 fn opens(world: &World, door: &str) -> Vec<PartnerUuid> {
-    world.record(door).may_open.iter().map(|entry| entry.partner).collect()
+    world
+        .record(door)
+        .may_open
+        .iter()
+        .map(|entry| entry.partner)
+        .collect()
 }
 
 fn why(world: &World, door: &str) -> Option<UnknownWhy> {
-    world.record(door).unknown.as_ref().map(|unknown| unknown.why)
+    world
+        .record(door)
+        .unknown
+        .as_ref()
+        .map(|unknown| unknown.why)
 }
 
 #[track_caller]
@@ -131,7 +140,11 @@ fn a_new_device_that_shows_the_old_acknowledgement_is_proven_only_by_its_own() {
     world.plan();
     assert_eq!(why(&world, "Pool"), Some(UnknownWhy::NewDevice));
     world.plan();
-    assert_eq!(why(&world, "Pool"), Some(UnknownWhy::NewDevice), "seen again, it is no better");
+    assert_eq!(
+        why(&world, "Pool"),
+        Some(UnknownWhy::NewDevice),
+        "seen again, it is no better"
+    );
     let now = world.now;
     let row = world.row("Pool");
     row.last_full_sync = Some(now);
@@ -156,7 +169,11 @@ fn an_open_write_lets_nothing_be_proven() {
     world.lose_answers(false);
     world.sync("Pool");
     world.plan();
-    assert_eq!(world.record("Pool").may_open.len(), 2, "the old entry and the one that may come");
+    assert_eq!(
+        world.record("Pool").may_open.len(),
+        2,
+        "the old entry and the one that may come"
+    );
 }
 
 #[test]
@@ -172,7 +189,10 @@ fn a_grant_grows_what_may_open_before_it_is_sent() {
 fn a_new_key_grows_what_may_open_at_each_of_its_doors() {
     let mut world = World::good();
     let doors = [("Pool", true), ("Unit 103", true)];
-    world.declare_key("more", crate::world::partner_key("TourPass", "More", &doors));
+    world.declare_key(
+        "more",
+        crate::world::partner_key("TourPass", "More", &doors),
+    );
     let plan = world.decide();
     world.begin(&plan);
     assert_eq!(world.record("Pool").may_open.len(), 2);
@@ -183,7 +203,9 @@ fn a_new_key_grows_what_may_open_at_each_of_its_doors() {
 fn a_refused_grant_leaves_no_debt() {
     let mut world = World::good();
     world.declare("more", assignment("TourPass", &["Unit 103"]));
-    world.answer(&Answer::Refused { code: "PARTNER_NOT_AUTHORIZED".to_owned() });
+    world.answer(&Answer::Refused {
+        code: "PARTNER_NOT_AUTHORIZED".to_owned(),
+    });
     assert_eq!(opens(&world, "Unit 103"), []);
     assert!(!world.record("Unit 103").owes());
 }
@@ -195,7 +217,9 @@ fn a_grant_never_sent_leaves_no_debt_and_keeps_its_approval() {
     world.declare("more", assignment("TourPass", &["Unit 103"]));
     let held = world.decide();
     world.approve(&held);
-    world.answer(&Answer::NotSent { why: "breaker open".to_owned() });
+    world.answer(&Answer::NotSent {
+        why: "breaker open".to_owned(),
+    });
     world.approvals.clear();
     assert_eq!(opens(&world, "Unit 103"), []);
     assert_eq!(world.pass().performable().count(), 1);
@@ -205,14 +229,21 @@ fn a_grant_never_sent_leaves_no_debt_and_keeps_its_approval() {
 fn a_grant_whose_row_the_answer_left_out_is_kept_until_a_row_shows_it() {
     let mut world = World::good();
     let doors = [("Pool", true), ("Unit 103", true)];
-    world.declare_key("more", crate::world::partner_key("TourPass", "More", &doors));
+    world.declare_key(
+        "more",
+        crate::world::partner_key("TourPass", "More", &doors),
+    );
     let plan = world.decide();
     let intents = world.begin(&plan);
-    let Answer::Applied { key, .. } = crate::door_os::perform(&mut world.observed, &intents[0].write)
+    let Answer::Applied { key, .. } =
+        crate::door_os::perform(&mut world.observed, &intents[0].write)
     else {
         panic!()
     };
-    let bare = Answer::Applied { key, doors: Vec::new() };
+    let bare = Answer::Applied {
+        key,
+        doors: Vec::new(),
+    };
     opendoor_planner::settle::record_answer(&mut world.ledger, intents[0].number, &bare, world.now);
     assert_eq!(opens(&world, "Unit 103"), [partner("TourPass")]);
     world.plan();
@@ -227,7 +258,12 @@ fn the_same_partner_removed_and_given_the_door_again_owes_the_first_entry() {
     world.plan();
     world.hand_door("Pool", Some("TourPass"));
     world.plan();
-    let gone: Vec<_> = world.record("Pool").may_open.iter().map(|e| e.gone_since.is_some()).collect();
+    let gone: Vec<_> = world
+        .record("Pool")
+        .may_open
+        .iter()
+        .map(|e| e.gone_since.is_some())
+        .collect();
     assert_eq!(gone, [true, false]);
     world.sync("Pool");
     world.plan();
@@ -246,8 +282,15 @@ fn a_door_changed_from_one_partner_to_another_ends_right_for_each() {
     use opendoor_planner::exposure::Tri;
     let tours = world.verdict("Pool", "TourPass");
     let parcels = world.verdict("Pool", "Parcel Runner");
-    assert_eq!((tours.enforced, tours.sync_required), (Tri::False, Tri::True));
-    assert_eq!(parcels.enforced, Tri::Unknown, "the lock has not heard of it");
+    assert_eq!(
+        (tours.enforced, tours.sync_required),
+        (Tri::False, Tri::True)
+    );
+    assert_eq!(
+        parcels.enforced,
+        Tri::Unknown,
+        "the lock has not heard of it"
+    );
     world.sync("Pool");
     world.plan();
     for name in ["TourPass", "Parcel Runner"] {
@@ -274,7 +317,11 @@ fn access_that_differs_without_its_revision_saying_so_is_an_unknown_history() {
     row.access.clear();
     row.version += 1;
     world.plan();
-    assert_eq!(why(&world, "Pool"), None, "the lock acknowledges exactly this");
+    assert_eq!(
+        why(&world, "Pool"),
+        None,
+        "the lock acknowledges exactly this"
+    );
     let row = world.row("Pool");
     row.access_revision += 1;
     row.version += 1;
@@ -329,5 +376,10 @@ fn a_door_that_is_gone_and_owes_nothing_is_forgotten() {
     let mut world = World::good();
     world.observed.doors.retain(|row| row.name != "Unit 103");
     world.plan();
-    assert!(!world.ledger.doors.contains_key(&crate::world::door("Unit 103")));
+    assert!(
+        !world
+            .ledger
+            .doors
+            .contains_key(&crate::world::door("Unit 103"))
+    );
 }

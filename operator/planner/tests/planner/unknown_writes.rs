@@ -7,7 +7,8 @@ use opendoor_planner::settle::{Outcome, mark_open_as_unknown};
 use opendoor_planner::writes::{Answer, Write};
 
 use crate::world::{
-    World, assert_quiet, assignment, door, key_doors, lines, partner, partner_key, refusals, strings,
+    World, assert_quiet, assignment, door, key_doors, lines, partner, partner_key, refusals,
+    strings,
 };
 
 /// Unit 103 is to be given to TourPass.
@@ -39,7 +40,10 @@ fn a_write_that_did_not_arrive_is_sent_again_as_it_was_and_charged_once() {
     let plan = world.decide();
     assert_eq!(lines(&plan), [GRANT]);
     let again = world.begin(&plan);
-    assert_eq!((again[0].number, &again[0].write), (first[0].number, &first[0].write));
+    assert_eq!(
+        (again[0].number, &again[0].write),
+        (first[0].number, &first[0].write)
+    );
     assert_eq!(world.ledger.head.charges.len(), 1);
     assert_eq!(world.record("Unit 103").may_open.len(), 1);
 }
@@ -62,8 +66,14 @@ fn a_write_no_longer_wanted_stays_unknown_until_it_can_take_effect_no_more() {
     world.lose_answers(false);
     world.remove("more");
     world.advance(10);
-    assert_eq!(refusals(&world.plan()), ["OutcomeUnknown harbor-point.yaml:1"]);
-    assert_eq!(world.verdict("Unit 103", "TourPass").reason, Reason::OutcomeUnknown);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+    assert_eq!(
+        world.verdict("Unit 103", "TourPass").reason,
+        Reason::OutcomeUnknown
+    );
     world.advance(1);
     assert_quiet(&world.plan());
     assert_eq!(world.taken.settled[0].outcome, Outcome::Overtaken);
@@ -78,7 +88,10 @@ fn a_write_that_arrives_late_is_taken_away_again() {
     world.advance(9);
     world.plan();
     crate::door_os::perform(&mut world.observed, &intents[0].write);
-    assert_eq!(lines(&world.plan()), ["RemoveDoor Unit 103: TourPass -> none @more.yaml"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 103: TourPass -> none @more.yaml"]
+    );
 }
 
 #[test]
@@ -89,7 +102,10 @@ fn the_ten_minutes_count_from_the_last_sending() {
     world.lose_answers(false);
     world.remove("more");
     world.advance(9);
-    assert_eq!(refusals(&world.plan()), ["OutcomeUnknown harbor-point.yaml:1"]);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
     world.advance(2);
     assert_quiet(&world.plan());
 }
@@ -98,7 +114,9 @@ fn the_ten_minutes_count_from_the_last_sending() {
 fn a_refusal_of_the_second_sending_settles_nothing() {
     let mut world = one_grant();
     world.lose_answers(false);
-    let refused = Answer::Refused { code: "REVISION_MISMATCH".to_owned() };
+    let refused = Answer::Refused {
+        code: "REVISION_MISMATCH".to_owned(),
+    };
     assert!(world.answer(&refused).is_none());
     assert_eq!(world.ledger.head.intents.len(), 1);
 }
@@ -114,8 +132,17 @@ fn a_write_overtaken_by_a_person_is_not_ours() {
         ["ChangeDoor Unit 103: Parcel Runner -> TourPass HELD DoorHeldByOther @more.yaml:11"]
     );
     assert!(world.record("Unit 103").claims.is_empty());
-    let opens: Vec<_> = world.record("Unit 103").may_open.iter().map(|entry| entry.partner).collect();
-    assert_eq!(opens, [partner("Parcel Runner")], "one change: ours cannot have been among them");
+    let opens: Vec<_> = world
+        .record("Unit 103")
+        .may_open
+        .iter()
+        .map(|entry| entry.partner)
+        .collect();
+    assert_eq!(
+        opens,
+        [partner("Parcel Runner")],
+        "one change: ours cannot have been among them"
+    );
 }
 
 #[test]
@@ -125,7 +152,10 @@ fn a_grant_that_may_have_been_there_for_a_moment_is_owed() {
     world.hand_door("Unit 103", None);
     world.plan();
     let entry = &world.record("Unit 103").may_open[0];
-    assert_eq!((entry.partner, entry.gone_since), (partner("TourPass"), Some(world.now)));
+    assert_eq!(
+        (entry.partner, entry.gone_since),
+        (partner("TourPass"), Some(world.now))
+    );
     assert_eq!(world.verdict("Unit 103", "TourPass").enforced, Tri::False);
 }
 
@@ -135,14 +165,21 @@ fn a_write_found_open_after_a_crash_is_unknown() {
     let plan = world.decide();
     world.begin(&plan);
     mark_open_as_unknown(&mut world.ledger, world.now);
-    assert_eq!(lines(&world.plan()), [GRANT], "it may be sent again after a read");
+    assert_eq!(
+        lines(&world.plan()),
+        [GRANT],
+        "it may be sent again after a read"
+    );
     assert_eq!(world.ledger.head.intents[0].unknown_since, Some(world.now));
 }
 
 #[test]
 fn an_answer_without_the_row_that_was_written_is_for_a_read_to_settle() {
     let mut world = one_grant();
-    let bare = Answer::Applied { key: None, doors: Vec::new() };
+    let bare = Answer::Applied {
+        key: None,
+        doors: Vec::new(),
+    };
     assert!(world.answer(&bare).is_none());
     world.hand_door("Unit 103", Some("TourPass"));
     assert_quiet(&world.plan());
@@ -152,19 +189,34 @@ fn an_answer_without_the_row_that_was_written_is_for_a_read_to_settle() {
 #[test]
 fn a_created_key_is_recognised_by_its_mark_and_not_by_its_name() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     let intents = world.lose_answers(true);
-    let Write::CreateKey { client_ref, .. } = &intents[0].write else { panic!() };
-    let made = world.observed.keys.iter_mut().find(|row| row.client_ref.as_ref() == Some(client_ref));
+    let Write::CreateKey { client_ref, .. } = &intents[0].write else {
+        panic!()
+    };
+    let made = world
+        .observed
+        .keys
+        .iter_mut()
+        .find(|row| row.client_ref.as_ref() == Some(client_ref));
     made.unwrap().name = "Renamed at once".to_owned();
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["UpdateKey \"Renamed at once\" of TourPass @pool-key.yaml:1"]);
+    assert_eq!(
+        lines(&plan),
+        ["UpdateKey \"Renamed at once\" of TourPass @pool-key.yaml:1"]
+    );
 }
 
 #[test]
 fn a_creation_whose_answer_was_lost_is_not_made_twice() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     world.lose_answers(false);
     world.advance(5);
     world.lose_answers(true);
@@ -176,7 +228,10 @@ fn a_creation_whose_answer_was_lost_is_not_made_twice() {
 #[test]
 fn a_creation_that_never_arrived_is_made_under_a_new_mark() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     let first = world.lose_answers(false);
     world.advance(12);
     assert_eq!(world.plan().steps.len(), 1);
@@ -188,12 +243,23 @@ fn a_creation_that_never_arrived_is_made_under_a_new_mark() {
 #[test]
 fn a_creation_whose_declaration_changed_waits_for_its_outcome() {
     let mut world = World::good();
-    world.declare_key("pool-key", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     world.lose_answers(false);
-    world.partner_key("pool-key", |spec| spec.doors = key_doors(&[("Unit 103", true)]));
-    assert_eq!(refusals(&world.plan()), ["OutcomeUnknown harbor-point.yaml:1"]);
+    world.partner_key("pool-key", |spec| {
+        spec.doors = key_doors(&[("Unit 103", true)])
+    });
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
     world.advance(12);
-    assert_eq!(lines(&world.plan()), ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]
+    );
 }
 
 #[test]
@@ -224,8 +290,13 @@ fn a_lost_conversion_that_somebody_forestalled_does_not_make_the_key_ours() {
     });
     world.declare_key("residents", spec);
     world.lose_answers(false);
-    world.hand_key("Residents", |row| row.partner = Some(partner("Parcel Runner")));
-    assert_eq!(refusals(&world.plan()), ["PartnerImmutable residents.yaml:6"]);
+    world.hand_key("Residents", |row| {
+        row.partner = Some(partner("Parcel Runner"))
+    });
+    assert_eq!(
+        refusals(&world.plan()),
+        ["PartnerImmutable residents.yaml:6"]
+    );
     assert_eq!(world.ledger.head.keys.len(), 1);
 }
 
@@ -236,7 +307,11 @@ fn a_lost_deletion_is_settled_by_a_complete_look_without_the_key() {
     world.lose_answers(true);
     world.observed.incomplete = Some("cut".to_owned());
     world.plan();
-    assert_eq!(world.ledger.head.intents.len(), 1, "an incomplete look proves no absence");
+    assert_eq!(
+        world.ledger.head.intents.len(),
+        1,
+        "an incomplete look proves no absence"
+    );
     world.observed.incomplete = None;
     assert_quiet(&world.plan());
     assert!(world.ledger.head.keys.is_empty());
@@ -258,7 +333,11 @@ fn a_conversion_grows_what_the_locks_of_all_its_doors_may_accept_before_it_is_se
         let pending = |entry: &&opendoor_planner::ledger::MayOpen| {
             entry.partner == partner("TourPass") && entry.via == via
         };
-        assert_eq!(world.record(name).may_open.iter().filter(pending).count(), 1, "{name}");
+        assert_eq!(
+            world.record(name).may_open.iter().filter(pending).count(),
+            1,
+            "{name}"
+        );
     }
 }
 
@@ -270,7 +349,11 @@ fn a_lost_removal_is_sent_again_though_the_door_is_named_elsewhere_by_then() {
     world.lose_answers(false);
     world.declare("rival", assignment("TourPass", &["Garage Gate"]));
     let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0], "a change of the door waits for the removal's outcome");
+    assert_eq!(
+        lines(&plan),
+        [""; 0],
+        "a change of the door waits for the removal's outcome"
+    );
     assert!(world.ledger.door_has_intent(door("Garage Gate")));
 }
 

@@ -3,9 +3,7 @@
 use opendoor_api::DoorSelector;
 use opendoor_planner::observed::{DoorType, Vacancy};
 
-use crate::world::{
-    World, assert_quiet, at, lines, refusals, selecting, strings,
-};
+use crate::world::{World, assert_quiet, at, lines, refusals, selecting, strings};
 
 fn vacant_units(world: &mut World) {
     let selector = DoorSelector {
@@ -28,8 +26,15 @@ fn a_unit_is_granted_a_day_after_it_became_vacant() {
     let mut world = World::good();
     vacant_units(&mut world);
     let plan = world.pass();
-    assert_eq!(lines(&plan), ["AssignDoor Unit 101: none -> TourPass @vacant-units.yaml:8"]);
-    assert_eq!(plan.next_change, Some(at("2026-03-03T04:00:00Z")), "then Unit 103 is ripe");
+    assert_eq!(
+        lines(&plan),
+        ["AssignDoor Unit 101: none -> TourPass @vacant-units.yaml:8"]
+    );
+    assert_eq!(
+        plan.next_change,
+        Some(at("2026-03-03T04:00:00Z")),
+        "then Unit 103 is ripe"
+    );
     world.now = at("2026-03-03T04:00:00Z");
     assert_eq!(
         lines(&world.pass()),
@@ -54,7 +59,10 @@ fn a_unit_that_is_occupied_loses_access_at_once_and_the_brake_does_not_count_it(
     world.pass();
     set(&mut world, "Unit 101", Some(Vacancy::Occupied));
     let plan = world.plan();
-    assert_eq!(lines(&plan), ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]);
+    assert_eq!(
+        lines(&plan),
+        ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]
+    );
     assert!(plan.steps[0].uncharged);
 }
 
@@ -78,10 +86,15 @@ fn a_unit_of_unknown_vacancy_changes_nothing() {
 #[test]
 fn occupied_units_are_granted_at_once() {
     let mut world = World::good();
-    let selector =
-        DoorSelector { vacancy: Some(opendoor_api::Vacancy::Occupied), ..DoorSelector::default() };
+    let selector = DoorSelector {
+        vacancy: Some(opendoor_api::Vacancy::Occupied),
+        ..DoorSelector::default()
+    };
     world.declare("lived-in", selecting("TourPass", selector));
-    assert_eq!(lines(&world.plan()), ["AssignDoor Unit 102: none -> TourPass @lived-in.yaml:8"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["AssignDoor Unit 102: none -> TourPass @lived-in.yaml:8"]
+    );
 }
 
 #[test]
@@ -92,7 +105,11 @@ fn nothing_that_depends_on_time_changes_while_the_clocks_differ() {
     world.observed.clock_skewed = true;
     world.advance(48 * 60);
     let plan = world.plan();
-    assert_eq!(lines(&plan), [""; 0], "Unit 103 is ripe only by a clock in doubt");
+    assert_eq!(
+        lines(&plan),
+        [""; 0],
+        "Unit 103 is ripe only by a clock in doubt"
+    );
     assert_eq!(refusals(&plan), ["ClockSkewed harbor-point.yaml:1"]);
 }
 
@@ -132,7 +149,10 @@ fn a_selector_follows_type_and_name_and_leaves_out_what_it_must() {
 #[test]
 fn an_exception_that_names_no_door_grants_and_revokes_nothing() {
     let mut world = World::good();
-    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let selector = DoorSelector {
+        name_pattern: Some("Unit *".to_owned()),
+        ..DoorSelector::default()
+    };
     let mut spec = selecting("Parcel Runner", selector);
     spec.except_doors = Some(strings(&["Unit 1O2"]));
     world.declare("units", spec);
@@ -144,7 +164,10 @@ fn an_exception_that_names_no_door_grants_and_revokes_nothing() {
 #[test]
 fn an_exception_whose_name_now_means_another_door_grants_neither() {
     let mut world = World::good();
-    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let selector = DoorSelector {
+        name_pattern: Some("Unit *".to_owned()),
+        ..DoorSelector::default()
+    };
     let mut spec = selecting("Parcel Runner", selector);
     spec.except_doors = Some(strings(&["Unit 102"]));
     world.declare("units", spec);
@@ -159,13 +182,19 @@ fn an_exception_whose_name_now_means_another_door_grants_neither() {
 #[test]
 fn an_exception_that_left_the_building_does_not_stop_its_selector() {
     let mut world = World::good();
-    let selector = DoorSelector { name_pattern: Some("Unit *".to_owned()), ..DoorSelector::default() };
+    let selector = DoorSelector {
+        name_pattern: Some("Unit *".to_owned()),
+        ..DoorSelector::default()
+    };
     let mut spec = selecting("Parcel Runner", selector);
     spec.except_doors = Some(strings(&["Unit 103", "Unit 102"]));
     world.declare("units", spec);
     world.plan();
     world.observed.doors.retain(|row| row.name != "Unit 103");
-    assert_eq!(lines(&world.plan()), ["AssignDoor Unit 101: none -> Parcel Runner @units.yaml:8"]);
+    assert_eq!(
+        lines(&world.plan()),
+        ["AssignDoor Unit 101: none -> Parcel Runner @units.yaml:8"]
+    );
 }
 
 #[test]

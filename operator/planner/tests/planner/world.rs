@@ -3,27 +3,23 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use opendoor_api::{
-    DoorAssignmentSpec, LocalRef, PartnerKeySpec, PropertyPartner, PropertySpec,
-};
-use opendoor_planner::declared::{Declared, DeclaredObject, DeclaredProperty, Places, Spec};
+use opendoor_api::{DoorAssignmentSpec, PartnerKeySpec, PropertyPartner, PropertySpec};
+use opendoor_planner::declared::{Declared, DeclaredObject, DeclaredProperty, Spec};
 use opendoor_planner::exposure::{Verdict, verdict, view_of};
 use opendoor_planner::guard::{Guard, note_decisions};
-use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
+use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::intake::{Taken, take_in};
 use opendoor_planner::ledger::{DoorRecord, Intent, Ledger};
-use opendoor_planner::observed::{
-    Accessibility, DoorRow, DoorType, Holder, KeyDoor, KeyRow, Observed, Partner, Unit, Vacancy,
-};
-use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
-use opendoor_planner::plan::{Plan, Refusal, WaitingKind};
+use opendoor_planner::observed::{DoorRow, Holder, KeyRow, Observed, Partner, Vacancy};
+use opendoor_planner::owner::OwnerKind;
+use opendoor_planner::plan::Plan;
 use opendoor_planner::planner::plan;
-use opendoor_planner::reasons::Reason;
 use opendoor_planner::settle::{Settled, intend, record_answer};
 use opendoor_planner::writes::Answer;
-use uuid::Uuid;
 
+pub(crate) use crate::build::*;
 use crate::door_os;
+pub(crate) use crate::print::*;
 
 pub(crate) const START: &str = "2026-03-02T10:00:00Z";
 
@@ -37,167 +33,6 @@ pub(crate) struct World {
     pub(crate) taken: Taken,
 }
 
-fn uuid_of(name: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
-}
-
-pub(crate) fn partner(name: &str) -> PartnerUuid {
-    PartnerUuid(uuid_of(&format!("partner {name}")))
-}
-
-/// The uuid a door of this name was made with.
-pub(crate) fn door(name: &str) -> DoorUuid {
-    DoorUuid(uuid_of(&format!("door {name}")))
-}
-
-/// The uuid a key of this name was made with.
-pub(crate) fn key(name: &str) -> KeyUuid {
-    KeyUuid(uuid_of(&format!("key {name}")))
-}
-
-pub(crate) fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-pub(crate) fn door_row(name: &str, holder: Option<&str>) -> DoorRow {
-    DoorRow {
-        uuid: door(name),
-        name: name.to_owned(),
-        door_type: Some(DoorType::Communal),
-        accessibility: Some(Accessibility::Communal),
-        connected: Some(true),
-        serial: Some(format!("serial of {name}")),
-        unit: None,
-        holder: holder.map_or(Holder::Nobody, |name| Holder::Partner(partner(name))),
-        version: 10,
-        revision: Some(5),
-        access: Vec::new(),
-        access_revision: 3,
-        lock_revision: Some(3),
-        sync_required: Some(false),
-        last_full_sync: None,
-    }
-}
-
-fn unit_row(name: &str, vacancy: Option<Vacancy>, since: &str) -> DoorRow {
-    DoorRow {
-        door_type: Some(DoorType::Residence),
-        accessibility: Some(Accessibility::Private),
-        unit: Some(Unit {
-            name: name.trim_start_matches("Unit ").to_owned(),
-            vacancy,
-            vacancy_since: Some(at(since)),
-        }),
-        ..door_row(name, None)
-    }
-}
-
-pub(crate) fn key_row(name: &str, partner_name: Option<&str>, doors: &[(&str, bool)]) -> KeyRow {
-    let mut doors: Vec<KeyDoor> = doors
-        .iter()
-        .map(|(name, doorcodes)| KeyDoor { door: door(name), doorcodes: *doorcodes })
-        .collect();
-    doors.sort_unstable();
-    KeyRow {
-        uuid: key(name),
-        name: name.to_owned(),
-        partner: partner_name.map(partner),
-        doors,
-        schedule: Vec::new(),
-        client_ref: None,
-        version: 10,
-        revision: Some(5),
-        holders: Some(0),
-    }
-}
-
-pub(crate) fn owner(name: &str, kind: OwnerKind) -> OwnerId {
-    OwnerId { kind, name: name.to_owned(), uid: None }
-}
-
-fn cause(owner: &OwnerId) -> Cause {
-    Cause { file: Some(format!("{}.yaml", owner.name)), line: Some(1), ..Cause::of(owner) }
-}
-
-/// Fields stand where a person would write them.
-fn places(spec: &Spec) -> Places {
-    let mut places = Places::default();
-    for (path, line) in [
-        ("spec.propertyRef.name", 5),
-        ("spec.partner", 6),
-        ("spec.keyName", 7),
-        ("spec.doors", 8),
-        ("spec.doorSelector", 8),
-        ("spec.adopt", 9),
-    ] {
-        places.insert(path.to_owned(), line, 3);
-    }
-    let (doors, except) = match spec {
-        Spec::DoorAssignment(spec) => {
-            (spec.doors.as_ref().map_or(0, Vec::len), spec.except_doors.as_ref().map_or(0, Vec::len))
-        }
-        Spec::PartnerKey(spec) => (spec.doors.len(), 0),
-    };
-    for (list, length, first) in [("spec.doors", doors, 11_u32), ("spec.exceptDoors", except, 31)] {
-        for item in 0..length {
-            places.insert(format!("{list}[{item}]"), first + u32::try_from(item).unwrap(), 7);
-        }
-    }
-    places
-}
-
-fn object(name: &str, spec: Spec) -> DeclaredObject {
-    let kind = match &spec {
-        Spec::DoorAssignment(_) => OwnerKind::DoorAssignment,
-        Spec::PartnerKey(_) => OwnerKind::PartnerKey,
-    };
-    let owner = owner(name, kind);
-    DeclaredObject {
-        cause: cause(&owner),
-        places: places(&spec),
-        owner,
-        spec: Some(spec),
-        problems: Vec::new(),
-    }
-}
-
-pub(crate) fn strings(items: &[&str]) -> Vec<String> {
-    items.iter().map(|item| (*item).to_owned()).collect()
-}
-
-pub(crate) fn assignment(partner: &str, doors: &[&str]) -> DoorAssignmentSpec {
-    DoorAssignmentSpec {
-        property_ref: LocalRef { name: "harbor-point".to_owned() },
-        partner: partner.to_owned(),
-        doors: Some(strings(doors)),
-        ..DoorAssignmentSpec::default()
-    }
-}
-
-pub(crate) fn selecting(partner: &str, selector: opendoor_api::DoorSelector) -> DoorAssignmentSpec {
-    DoorAssignmentSpec { doors: None, door_selector: Some(selector), ..assignment(partner, &[]) }
-}
-
-pub(crate) fn key_doors(doors: &[(&str, bool)]) -> Vec<opendoor_api::KeyDoor> {
-    doors
-        .iter()
-        .map(|(name, codes)| opendoor_api::KeyDoor {
-            name: (*name).to_owned(),
-            provide_doorcodes: *codes,
-        })
-        .collect()
-}
-
-pub(crate) fn partner_key(partner: &str, name: &str, doors: &[(&str, bool)]) -> PartnerKeySpec {
-    PartnerKeySpec {
-        property_ref: LocalRef { name: "harbor-point".to_owned() },
-        partner: partner.to_owned(),
-        key_name: Some(name.to_owned()),
-        doors: key_doors(doors),
-        ..PartnerKeySpec::default()
-    }
-}
-
 impl World {
     /// Eight doors, of which the Garage Gate and Unit 103 are offline; Parcel Runner on four of them,
     /// TourPass on the Pool and, by a partner key, on two units; an ordinary key; CleanCo listed, and
@@ -207,7 +42,10 @@ impl World {
             door_row("Front Entrance", Some("Parcel Runner")),
             door_row("Mail Room", Some("Parcel Runner")),
             door_row("Package Room", Some("Parcel Runner")),
-            DoorRow { connected: Some(false), ..door_row("Garage Gate", Some("Parcel Runner")) },
+            DoorRow {
+                connected: Some(false),
+                ..door_row("Garage Gate", Some("Parcel Runner"))
+            },
             door_row("Pool", Some("TourPass")),
             unit_row("Unit 101", Some(Vacancy::Vacant), "2026-02-01T00:00:00Z"),
             unit_row("Unit 102", Some(Vacancy::Occupied), "2026-01-01T00:00:00Z"),
@@ -216,26 +54,50 @@ impl World {
         doors[7].connected = Some(false);
         let mut world = Self::of(doors);
         let tours = [("Unit 101", true), ("Unit 102", false)];
-        door_os::create_key(&mut world.observed, key_row("Vacant tours", Some("TourPass"), &tours));
-        let residents = key_row("Residents", None, &[("Front Entrance", true), ("Unit 101", true)]);
-        door_os::create_key(&mut world.observed, KeyRow { holders: Some(5), ..residents });
+        door_os::create_key(
+            &mut world.observed,
+            key_row("Vacant tours", Some("TourPass"), &tours),
+        );
+        let residents = key_row(
+            "Residents",
+            None,
+            &[("Front Entrance", true), ("Unit 101", true)],
+        );
+        door_os::create_key(
+            &mut world.observed,
+            KeyRow {
+                holders: Some(5),
+                ..residents
+            },
+        );
         world.sync_all();
         let parcels = ["Front Entrance", "Mail Room", "Package Room", "Garage Gate"];
         world.declare("parcel-runner", assignment("Parcel Runner", &parcels));
         world.declare("pool-tours", assignment("TourPass", &["Pool"]));
-        world.declare_key("vacant-tours", partner_key("TourPass", "Vacant tours", &tours));
+        world.declare_key(
+            "vacant-tours",
+            partner_key("TourPass", "Vacant tours", &tours),
+        );
         world.settled()
     }
 
     /// A building of numbered doors, each declared for Parcel Runner by one of the objects given.
     pub(crate) fn large(objects: &[(&str, std::ops::Range<usize>)]) -> Self {
-        let total = objects.iter().map(|(_, range)| range.end).max().unwrap_or(0);
-        let rows = (0..total).map(|n| door_row(&number(n), Some("Parcel Runner"))).collect();
+        let total = objects
+            .iter()
+            .map(|(_, range)| range.end)
+            .max()
+            .unwrap_or(0);
+        let rows = (0..total)
+            .map(|n| door_row(&number(n), Some("Parcel Runner")))
+            .collect();
         let mut world = Self::of(rows);
         world.sync_all();
         for (name, range) in objects {
             world.declare(name, assignment("Parcel Runner", &[]));
-            world.assignment(name, |spec| spec.doors = Some(range.clone().map(number).collect()));
+            world.assignment(name, |spec| {
+                spec.doors = Some(range.clone().map(number).collect())
+            });
         }
         world.settled()
     }
@@ -255,11 +117,17 @@ impl World {
         let building = BuildingUuid(uuid_of("building"));
         let mut partners: Vec<Partner> = ["Parcel Runner", "TourPass"]
             .iter()
-            .map(|name| Partner { uuid: partner(name), name: (*name).to_owned() })
+            .map(|name| Partner {
+                uuid: partner(name),
+                name: (*name).to_owned(),
+            })
             .collect();
         partners.sort_by_key(|partner| partner.uuid);
         let property = owner("harbor-point", OwnerKind::Property);
-        let listed = |name: &&str| PropertyPartner { name: (*name).to_owned(), uuid: None };
+        let listed = |name: &&str| PropertyPartner {
+            name: (*name).to_owned(),
+            uuid: None,
+        };
         Self {
             now: at(START),
             ledger: Ledger::new(building),
@@ -269,7 +137,10 @@ impl World {
                     cause: cause(&property),
                     spec: Some(PropertySpec {
                         building: "Harbor Point".to_owned(),
-                        partners: ["Parcel Runner", "TourPass", "CleanCo"].iter().map(listed).collect(),
+                        partners: ["Parcel Runner", "TourPass", "CleanCo"]
+                            .iter()
+                            .map(listed)
+                            .collect(),
                         ..PropertySpec::default()
                     }),
                     problems: Vec::new(),
@@ -315,7 +186,14 @@ impl World {
     }
 
     pub(crate) fn plan_again(&self) -> Plan {
-        plan(&self.ledger, &self.taken, &self.observed, &self.guard, &self.approvals, self.now)
+        plan(
+            &self.ledger,
+            &self.taken,
+            &self.observed,
+            &self.guard,
+            &self.approvals,
+            self.now,
+        )
     }
 
     /// A pass that decides and performs: the plan, after which DOOR OS and the ledger have moved on.
@@ -352,7 +230,9 @@ impl World {
             if arrive {
                 door_os::perform(&mut self.observed, &intent.write);
             }
-            let lost = Answer::Unknown { why: "timeout".to_owned() };
+            let lost = Answer::Unknown {
+                why: "timeout".to_owned(),
+            };
             assert!(record_answer(&mut self.ledger, intent.number, &lost, self.now).is_none());
         }
         intents
@@ -362,7 +242,9 @@ impl World {
     pub(crate) fn answer(&mut self, answer: &Answer) -> Option<Settled> {
         let plan = self.decide();
         let intents = self.begin(&plan);
-        let [intent] = intents.as_slice() else { panic!("one step expected: {:?}", lines(&plan)) };
+        let [intent] = intents.as_slice() else {
+            panic!("one step expected: {:?}", lines(&plan))
+        };
         record_answer(&mut self.ledger, intent.number, answer, self.now)
     }
 
@@ -413,7 +295,13 @@ impl World {
 
     pub(crate) fn verdict(&self, door_name: &str, partner_name: &str) -> Verdict {
         let record = self.record(door_name);
-        let view = view_of(&self.ledger, &self.observed, &self.taken.stale, door(door_name), record);
+        let view = view_of(
+            &self.ledger,
+            &self.observed,
+            &self.taken.stale,
+            door(door_name),
+            record,
+        );
         verdict(view, partner(partner_name), self.now)
     }
 
@@ -430,93 +318,44 @@ impl World {
     }
 
     fn put(&mut self, object: DeclaredObject) {
-        self.declared.objects.retain(|known| known.owner != object.owner);
+        self.declared
+            .objects
+            .retain(|known| known.owner != object.owner);
         self.declared.objects.push(object);
         self.declared.objects.sort_by(|a, b| a.owner.cmp(&b.owner));
     }
 
     pub(crate) fn object(&mut self, name: &str) -> &mut DeclaredObject {
-        self.declared.objects.iter_mut().find(|object| object.owner.name == name).unwrap()
+        self.declared
+            .objects
+            .iter_mut()
+            .find(|object| object.owner.name == name)
+            .unwrap()
     }
 
     pub(crate) fn assignment(&mut self, name: &str, edit: impl FnOnce(&mut DoorAssignmentSpec)) {
-        let Some(Spec::DoorAssignment(mut spec)) = self.object(name).spec.clone() else { panic!() };
+        let Some(Spec::DoorAssignment(mut spec)) = self.object(name).spec.clone() else {
+            panic!()
+        };
         edit(&mut spec);
         self.declare(name, spec);
     }
 
     pub(crate) fn partner_key(&mut self, name: &str, edit: impl FnOnce(&mut PartnerKeySpec)) {
-        let Some(Spec::PartnerKey(mut spec)) = self.object(name).spec.clone() else { panic!() };
+        let Some(Spec::PartnerKey(mut spec)) = self.object(name).spec.clone() else {
+            panic!()
+        };
         edit(&mut spec);
         self.declare_key(name, spec);
     }
 
     pub(crate) fn remove(&mut self, name: &str) {
-        self.declared.objects.retain(|object| object.owner.name != name);
+        self.declared
+            .objects
+            .retain(|object| object.owner.name != name);
     }
 }
 
 pub(crate) fn number(n: usize) -> String {
     format!("Door {n:03}")
-}
-
-/// Each step in a line: action, what, before and after for doors, why held, and where declared.
-pub(crate) fn lines(plan: &Plan) -> Vec<String> {
-    let mut lines: Vec<String> = plan
-        .steps
-        .iter()
-        .map(|step| {
-            let what = match (&step.door, &step.key) {
-                (Some(door), _) => format!("{}: {} -> {}", door.name, step.before, step.after),
-                (None, Some(key)) => format!("\"{}\" of {}", key.name, step.partner),
-                (None, None) => String::new(),
-            };
-            let held = step.held.map(|reason| format!(" HELD {reason}")).unwrap_or_default();
-            format!("{} {what}{held} @{}", step.action.as_str(), place(&step.cause))
-        })
-        .collect();
-    lines.sort();
-    lines
-}
-
-fn place(cause: &Cause) -> String {
-    let file = cause.file.as_deref().unwrap_or(&cause.name);
-    match cause.line {
-        Some(line) => format!("{file}:{line}"),
-        None => file.to_owned(),
-    }
-}
-
-/// Each refusal: its reason and place.
-pub(crate) fn refusals(plan: &Plan) -> Vec<String> {
-    plan.refusals
-        .iter()
-        .map(|refusal| format!("{} {}", refusal.reason, place(&refusal.cause)))
-        .collect()
-}
-
-pub(crate) fn refusal(plan: &Plan, reason: Reason) -> &Refusal {
-    plan.refusals
-        .iter()
-        .find(|refusal| refusal.reason == reason)
-        .unwrap_or_else(|| panic!("{reason} expected among {:?}", refusals(plan)))
-}
-
-/// What waits on people, but for the e-mail about CleanCo that is always due.
-pub(crate) fn waiting(plan: &Plan) -> Vec<String> {
-    plan.waiting
-        .iter()
-        .filter(|waiting| (waiting.kind, waiting.partner.as_str()) != (WaitingKind::Email, "CleanCo"))
-        .map(|waiting| {
-            let door = waiting.door.as_ref().map(|door| format!(" {}", door.name)).unwrap_or_default();
-            let via = waiting.via.map(|via| format!(" by {via}")).unwrap_or_default();
-            format!("{:?}{door} {}{via}: {}", waiting.kind, waiting.partner, waiting.reason)
-        })
-        .collect()
-}
-
-/// Nothing to do, nothing refused.
-#[track_caller]
-pub(crate) fn assert_quiet(plan: &Plan) {
-    assert_eq!((lines(plan), refusals(plan)), (Vec::new(), Vec::new()));
 }

@@ -232,3 +232,21 @@ async fn nothing_of_a_resident_is_ever_kept_or_said() {
         assert!(!said.contains(secret), "{secret}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_name_that_another_key_gives_up_is_waited_for() {
+    let home = Home::new();
+    let named = |object: &str, name: &str, door: &str| {
+        format!("{}  keyName: {name}\n", key(object, "TourPass", &[door]))
+    };
+    home.write("k.yaml", &named("first", "Tours", "Unit 101"));
+    home.run().await;
+    home.write("k.yaml", &named("first", "Old tours", "Unit 101"));
+    home.write("l.yaml", &named("second", "Tours", "Unit 102"));
+    let renamed = home.run().await;
+    assert_eq!(renamed.steps(), ["UpdateKey Tours TourPass"]);
+    assert_eq!(renamed.plan().refusals[0].reason.to_string(), "WaitingForKeyName");
+    let made = home.run().await;
+    assert_eq!(made.steps(), ["CreateKey Tours TourPass"]);
+    assert_eq!(made.left(), Vec::<String>::new());
+}

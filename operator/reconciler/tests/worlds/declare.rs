@@ -203,22 +203,12 @@ impl Repo {
             .flat_map(|(path, file)| file.docs.iter().map(move |doc| (path.as_str(), doc)))
     }
 
-    /// Every object, readable or not.
-    pub fn docs(&self) -> impl Iterator<Item = &Doc> {
-        self.files.values().flat_map(|file| &file.docs)
-    }
-
     /// Every object, to be edited.
     pub fn docs_mut(&mut self) -> Vec<&mut Doc> {
         self.files
             .values_mut()
             .flat_map(|file| file.docs.iter_mut())
             .collect()
-    }
-
-    pub fn find(&self, kind: &str, name: &str) -> Option<&Doc> {
-        self.docs()
-            .find(|doc| doc.kind() == kind && doc.name == name)
     }
 
     /// What a home would gather now.

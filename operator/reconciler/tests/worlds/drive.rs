@@ -88,7 +88,7 @@ impl Scene {
             desk: Desk::default(),
             simulator,
         };
-        let oracle = Oracle::new(Rc::clone(&place), &state(&around.simulator));
+        let oracle = Oracle::new(&place, &state(&around.simulator));
         Self {
             process: Process::start(&around),
             place,
@@ -109,14 +109,28 @@ impl Scene {
 
     async fn event(&mut self, event: &Event) -> Result<(), Broken> {
         match event {
-            Event::Round => self.round(None, Vec::new()).await.map(drop),
-            Event::Crash(at) => self.round(Some(*at), Vec::new()).await.map(drop),
+            Event::Round => self.round(None, None).await.map(drop),
+            Event::Crash(at) => self.round(Some(*at), None).await.map(drop),
             Event::Beside(at, happening) => {
                 let (simulator, place) = (self.simulator().clone(), Rc::clone(&self.place));
-                let happening = happening.clone();
-                let beside: Beside =
-                    Box::new(move || happenings::happen(&simulator, &place, &happening));
-                self.round(None, vec![(*at, beside)]).await.map(drop)
+                let (at, happening) = (*at, happening.clone());
+                let beside: Beside = Box::new(move |count| {
+                    if count >= at {
+                        happenings::happen(&simulator, &place, &happening);
+                    }
+                    count >= at
+                });
+                self.round(None, Some(beside)).await.map(drop)
+            }
+            Event::Overtake(partner) => {
+                let (simulator, place) = (self.simulator().clone(), Rc::clone(&self.place));
+                let (disk, partner) = (Rc::clone(&self.around.disk), *partner);
+                let beside: Beside = Box::new(move |_| {
+                    let under_way = disk.take_under_way();
+                    happenings::overtake(&simulator, &place, &under_way, partner);
+                    !under_way.is_empty()
+                });
+                self.round(None, Some(beside)).await.map(drop)
             }
             Event::Edit(edit) => {
                 let mut editor = edits::Editor {
@@ -169,7 +183,7 @@ impl Scene {
     }
 
     /// One round, judged. Returns whether it left everything as it was.
-    async fn round(&mut self, crash_at: Option<u32>, beside: Vec<(u32, Beside)>) -> Result<bool, Broken> {
+    async fn round(&mut self, crash_at: Option<u32>, beside: Option<Beside>) -> Result<bool, Broken> {
         self.gather();
         let before = state(self.simulator());
         let now = self.around.time.now();
@@ -178,7 +192,7 @@ impl Scene {
         self.around.effects.begin(crash_at, beside);
         let (commits, writes) = (self.around.disk.commits(), self.writes());
         let report = self.process.round(&self.around, Mandate::Perform).await;
-        self.around.effects.begin(None, Vec::new());
+        self.around.effects.begin(None, None);
         let mut report = match report {
             Some(Ok(report)) => Some(report),
             Some(Err(_)) => None,
@@ -194,7 +208,6 @@ impl Scene {
             }
         }
         let stale = self.faults.iter().any(|fault| fault["kind"] == "staleRows");
-        let now = self.around.time.now();
         let after = state(self.simulator());
         let notes = self.around.notes.borrow();
         self.oracle.after_round(&After {
@@ -203,7 +216,6 @@ impl Scene {
             report: report.as_ref(),
             notes: &notes,
             stale,
-            now,
         })?;
         Ok(self.around.disk.commits() == commits && self.writes() == writes && report.is_some())
     }
@@ -252,7 +264,7 @@ impl Scene {
     }
 
     async fn look(&self) -> Vec<String> {
-        self.around.effects.begin(None, Vec::new());
+        self.around.effects.begin(None, None);
         let report = self.process.round(&self.around, Mandate::Look).await;
         let Some(Ok(report)) = report else {
             return Vec::new();
@@ -278,7 +290,7 @@ impl Scene {
         let bytes = self.around.disk.bytes();
         for _ in 0..2 {
             self.wait(5).await;
-            let quiet = self.round(None, Vec::new()).await?;
+            let quiet = self.round(None, None).await?;
             self.oracle.tally.premise(Law::ThenQuiet);
             if !quiet || bytes != self.around.disk.bytes() {
                 return Err(Broken {
@@ -292,7 +304,7 @@ impl Scene {
 
     async fn until_no_change(&mut self) -> Result<(), Broken> {
         for _ in 0..12 {
-            if self.round(None, Vec::new()).await? {
+            if self.round(None, None).await? {
                 return Ok(());
             }
             self.wait(12).await;
@@ -310,7 +322,7 @@ impl Scene {
             let path = format!("/app/v1/doors/{door}/sync");
             call(self.simulator(), "POST", &path, &serde_json::json!({}));
         }
-        self.round(None, Vec::new()).await?;
+        self.round(None, None).await?;
         self.oracle.after_syncs(&self.around.disk.ledgers())
     }
 }

@@ -50,15 +50,15 @@ impl opendoor_reconciler::ports::Clock for Time {
     }
 }
 
-/// Something that happens beside a round, just before one of its effects.
-pub type Beside = Box<dyn FnOnce()>;
+/// Something that may happen beside a round, asked just before each of its effects; `true`: it happened.
+pub type Beside = Box<dyn FnMut(u32) -> bool>;
 
 #[derive(Default)]
 struct Counters {
     count: Cell<u32>,
     crash_at: Cell<Option<u32>>,
     crashed: Cell<bool>,
-    beside: RefCell<Vec<(u32, Beside)>>,
+    beside: RefCell<Option<Beside>>,
 }
 
 /// The effects of one process.
@@ -67,16 +67,11 @@ pub struct Effects(Rc<Counters>);
 
 impl Effects {
     /// A round begins: from here effects are counted anew.
-    pub fn begin(&self, crash_at: Option<u32>, beside: Vec<(u32, Beside)>) {
+    pub fn begin(&self, crash_at: Option<u32>, beside: Option<Beside>) {
         self.0.count.set(0);
         self.0.crash_at.set(crash_at);
         self.0.crashed.set(false);
         *self.0.beside.borrow_mut() = beside;
-    }
-
-    /// How many effects the round had.
-    pub fn count(&self) -> u32 {
-        self.0.count.get()
     }
 
     pub fn crashed(&self) -> bool {
@@ -91,14 +86,11 @@ impl Effects {
         }
         let count = self.0.count.get() + 1;
         self.0.count.set(count);
-        let due: Vec<Beside> = {
-            let mut beside = self.0.beside.borrow_mut();
-            let (due, later) = beside.drain(..).partition(|(at, _)| *at <= count);
-            *beside = later;
-            due.into_iter().map(|(_, happens)| happens).collect()
-        };
-        for happens in due {
-            happens();
+        let beside = self.0.beside.take();
+        if let Some(mut beside) = beside
+            && !beside(count)
+        {
+            *self.0.beside.borrow_mut() = Some(beside);
         }
         if self.0.crash_at.get().is_some_and(|at| count >= at) {
             self.0.crashed.set(true);

@@ -16,6 +16,8 @@ pub enum Event {
     Crash(u32),
     /// A round, and something that happens just before one of its effects.
     Beside(u32, Happening),
+    /// A round, and a person who edits what it is just about to write.
+    Overtake(Option<Pick>),
     /// A change of the repository.
     Edit(Edit),
     /// Something that happens outside of the product.
@@ -94,12 +96,25 @@ pub fn of(seed: u64) -> Vec<Event> {
             0..=8 => events.push(Event::Round),
             9..=10 => events.push(Event::Crash(rng.u32(1..60))),
             11 => events.push(Event::Crash(rng.u32(12..30))),
-            12..=13 => events.push(Event::Beside(rng.u32(8..40), happening(&mut rng))),
-            14 => events.push(Event::Shuffle(rng.u64(..))),
+            12..=14 => events.push(Event::Beside(rng.u32(8..24), beside(&mut rng))),
+            15 => events.push(Event::Overtake(rng.bool().then(|| rng.u32(..)))),
+            16 => events.push(Event::Shuffle(rng.u64(..))),
             _ => {}
         }
     }
     events
+}
+
+/// Mostly an edit of what a round may be about to write.
+fn beside(rng: &mut Rng) -> Happening {
+    match rng.u8(0..4) {
+        0..=1 => {
+            let partner = rng.bool().then(|| rng.u32(..));
+            Happening::DoorPartner(rng.u32(..), partner)
+        }
+        2 => Happening::KeyDoors(rng.u32(..), rng.u32(..), rng.bool()),
+        _ => happening(rng),
+    }
 }
 
 fn event(rng: &mut Rng, numbers: &mut u64) -> Event {

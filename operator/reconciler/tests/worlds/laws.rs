@@ -40,12 +40,10 @@ pub enum Law {
     OrderDoesNotMatter,
     /// Nobody tries to change the partner of a partner key.
     KeyPartnerIsForGood,
-    /// A round that may fail does not break its own store.
-    StoreIsKept,
 }
 
 impl Law {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 17] = [
         Self::MayOpenCovers,
         Self::NeverEnforcedTooEarly,
         Self::GrantsAreDeclared,
@@ -63,7 +61,6 @@ impl Law {
         Self::SameSeedSameBytes,
         Self::OrderDoesNotMatter,
         Self::KeyPartnerIsForGood,
-        Self::StoreIsKept,
     ];
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::{Ledger, Unsaved};
+use opendoor_planner::writes::Write;
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::ports::{Event, Ledgers, StoreError};
 use serde_json::Value;
@@ -18,6 +19,8 @@ use crate::mutants::Mutant;
 pub struct Disk {
     kept: RefCell<BTreeMap<BuildingUuid, Kept>>,
     commits: Cell<u64>,
+    /// What the writes begun in the last commit are about: paths of their doors and keys.
+    under_way: RefCell<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -32,6 +35,11 @@ impl Disk {
     /// How often anything was committed.
     pub fn commits(&self) -> u64 {
         self.commits.get()
+    }
+
+    /// Takes what the writes begun in the last commit are about.
+    pub fn take_under_way(&self) -> Vec<String> {
+        self.under_way.take()
     }
 
     /// All bytes.
@@ -114,6 +122,8 @@ impl Ledgers for Store {
         if expected.unwrap_or(0) != found {
             return Err(Self::failed("another process wrote since it was loaded"));
         }
+        let begun = ledger.head.intents.iter().filter(|intent| intent.unknown_since.is_none());
+        *self.disk.under_way.borrow_mut() = begun.filter_map(|intent| subject(&intent.write)).collect();
         let mut head = serde_json::to_value(&ledger.head).unwrap();
         let mut doors = serde_json::to_value(&ledger.doors).unwrap();
         if self.mutant.commits(&mut head, &mut doors) {
@@ -129,5 +139,14 @@ impl Ledgers for Store {
         ledger.unsaved = Unsaved::default();
         self.effects.point().await;
         Ok(())
+    }
+}
+
+/// The door or key of a write, as a path of the simulator's own interface.
+fn subject(write: &Write) -> Option<String> {
+    match write {
+        Write::SetDoorPartner { door, .. } => Some(format!("doors/{door}")),
+        Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => Some(format!("keys/{key}")),
+        Write::CreateKey { .. } => None,
     }
 }

@@ -37,7 +37,8 @@ pub struct Notes {
     pub shown: BTreeSet<(Uuid, i64)>,
     /// Writes since the last round began.
     pub sent: Vec<Sent>,
-    seen: Seen,
+    /// The lists as last told.
+    pub seen: Seen,
 }
 
 impl Notes {

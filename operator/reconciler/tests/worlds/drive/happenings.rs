@@ -95,6 +95,20 @@ pub fn happen(simulator: &Simulator, place: &Rc<Place>, happening: &Happening) {
     call(simulator, method, &path, &body);
 }
 
+/// A person edits the doors and keys that writes under way are about.
+pub fn overtake(simulator: &Simulator, place: &Place, under_way: &[String], partner: Option<Pick>) {
+    for (number, path) in under_way.iter().enumerate() {
+        let body = if path.starts_with("keys/") {
+            json!({"schedule": [{"days": ["SATURDAY"], "from": "09:00", "to": "10:00"}]})
+        } else if number % 3 == 2 {
+            json!({"name": format!("Overtaken {number}")})
+        } else {
+            json!({"partner": partner.and_then(|at| pick(&place.partners, at))})
+        };
+        call(simulator, "PATCH", &format!("/sim/v1/{path}"), &body);
+    }
+}
+
 fn request(
     place: &Place,
     stock: &Stock,

@@ -142,7 +142,6 @@ pub struct SureKey {
     /// Its doors with doorcodes, where all of their names are sure.
     pub doors: Option<BTreeMap<Uuid, bool>>,
     pub known_doors: BTreeSet<Uuid>,
-    pub adopts: bool,
     /// It is neither invalid nor unreadable now.
     pub speaks: bool,
 }
@@ -160,6 +159,8 @@ pub struct SureDoor {
 pub struct Declared {
     pub sure_door: BTreeMap<Uuid, Vec<SureDoor>>,
     pub maybe_door: BTreeSet<(Uuid, Uuid)>,
+    /// Doors that objects may name, whoever their partner is.
+    pub named_by: BTreeSet<(Uuid, String)>,
     pub sure_keys: Vec<SureKey>,
     /// (building, key name, partner, object) of keys that may be in force.
     pub maybe_keys: Vec<(Uuid, String, Uuid, String)>,
@@ -215,6 +216,15 @@ impl Declared {
         declared
     }
 
+    /// Partners that may be declared for a door's dropdown.
+    pub fn partners_at(&self, door: Uuid) -> impl Iterator<Item = Uuid> {
+        let from = (door, Uuid::nil());
+        self.maybe_door
+            .range(from..)
+            .take_while(move |(at, _)| *at == door)
+            .map(|(_, partner)| *partner)
+    }
+
     fn property(&mut self, owner: &str, says: &Says, registry: &Registry) {
         let Says::Property {
             partners,
@@ -238,10 +248,7 @@ impl Declared {
     fn maybe(&mut self, owner: &str, says: &Says, registry: &Registry, now: Timestamp) {
         match says {
             Says::Assignment(assignment) => {
-                let (Some(building), Some(partner)) = (
-                    registry.building(&assignment.property),
-                    registry.partner(&assignment.partner),
-                ) else {
+                let Some(building) = registry.building(&assignment.property) else {
                     return;
                 };
                 let doors: Vec<Uuid> = match &assignment.doors {
@@ -253,6 +260,11 @@ impl Declared {
                 };
                 let by_time = assignment.until.is_some() || assignment.doors == Wanted::VacantUnits;
                 let over = assignment.until.is_some_and(|until| until <= now);
+                let owner = owner.to_owned();
+                self.named_by.extend(doors.iter().map(|door| (*door, owner.clone())));
+                let Some(partner) = registry.partner(&assignment.partner) else {
+                    return;
+                };
                 for door in doors {
                     if by_time {
                         self.time_driven.insert((door, partner));
@@ -331,7 +343,6 @@ impl Declared {
                     listed,
                     known_doors: doors.iter().flatten().map(|(door, _)| *door).collect(),
                     doors: doors.into_iter().collect(),
-                    adopts: key.adopt,
                     speaks,
                 });
             }

@@ -32,21 +32,18 @@ impl Oracle {
 
     fn doors_at_rest(&mut self, declared: &Rc<Declared>, state: &Value) -> Result<(), Broken> {
         let authorised = authorised(state);
-        let mut contended: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
-        for (door, partner) in &declared.maybe_door {
-            contended.entry(*door).or_default().insert(*partner);
-        }
         for (home, row) in rows(state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
             let holder = uuid(&row["partnerUuid"]);
             if self.held_subjects.contains(&door) {
                 continue;
             }
-            let wanted = contended.get(&door);
+            let wanted: BTreeSet<Uuid> = declared.partners_at(door).collect();
             for sure in declared.sure_door.get(&door).into_iter().flatten() {
-                let alone = wanted.is_some_and(|wanted| wanted.len() == 1);
+                let alone = wanted.len() == 1;
                 let may_be = sure.listed && authorised.contains(&(home, sure.partner));
-                if !alone || !may_be || !sure.speaks || self.excused.contains(&sure.owner) {
+                let name = row["name"].as_str();
+                if !alone || !may_be || !sure.speaks || self.is_refused(&sure.owner, name) {
                     continue;
                 }
                 self.tally.premise(Law::Converges);
@@ -55,7 +52,15 @@ impl Oracle {
                 }
             }
             let Some(holder) = holder else { continue };
-            if self.ours.contains(&(door, holder, None)) && wanted.is_none_or(|wanted| !wanted.contains(&holder)) {
+            // A refused object keeps what it owns.
+            let kept = self
+                .named_by
+                .iter()
+                .any(|(named, owner)| *named == door && self.is_refused(owner, None));
+            if kept {
+                continue;
+            }
+            if self.surely_ours.contains(&(door, holder)) && !wanted.contains(&holder) {
                 self.tally.premise(Law::Converges);
                 return Err(Self::broken(format!(
                     "nobody declares {holder}, whom we put there: {row}"
@@ -70,7 +75,10 @@ impl Oracle {
         let Some(doors) = &sure.doors else {
             return Ok(());
         };
-        if !usable || !sure.speaks || self.excused.contains(&sure.owner) {
+        if !usable || !sure.speaks || self.is_refused(&sure.owner, None) {
+            return Ok(());
+        }
+        if self.held_owners.contains(&sure.owner) {
             return Ok(());
         }
         let row = rows(state, "keys")
@@ -104,7 +112,8 @@ impl Oracle {
     }
 }
 
-fn authorised(state: &Value) -> BTreeSet<(Uuid, Uuid)> {
+/// (building, partner) that DOOR has authorised.
+pub fn authorised(state: &Value) -> BTreeSet<(Uuid, Uuid)> {
     let buildings = state["buildings"].as_array().unwrap();
     buildings
         .iter()

@@ -6,6 +6,7 @@ use opendoor_reconciler::pass::PassReport;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::end::authorised;
 use super::log::{Access, accesses};
 use super::{After, Oracle, rows, uuid};
 use crate::laws::{Broken, Law};
@@ -73,6 +74,7 @@ impl Oracle {
             .collect();
         let property = pass.statuses.first().map(|status| status.owner.to_string());
         let (_, declared) = self.recent.last().unwrap().clone();
+        let authorised = authorised(after.state);
         for (home, row) in rows(after.state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
             // What the look could not show, the status cannot know.
@@ -82,14 +84,19 @@ impl Oracle {
             }
             for entry in not_granted(row) {
                 self.tally.premise(Law::NeverEnforcedTooEarly);
+                // The object that declares it without being granted it, and the one for which it was taken away.
                 let by_object = declared
                     .sure_door
                     .get(&door)
                     .into_iter()
                     .flatten()
-                    .filter(|sure| sure.partner == entry.partner)
+                    .filter(|sure| sure.partner == entry.partner && sure.listed)
+                    .filter(|_| authorised.contains(&(home, entry.partner)))
+                    // A door that is claimed twice is nobody's pair; the property answers for it.
+                    .filter(|_| declared.partners_at(door).count() == 1)
                     .map(|sure| sure.owner.clone());
-                for owner in property.iter().cloned().chain(by_object) {
+                let taken = self.took.get(&(door, entry.partner)).filter(|_| entry.key.is_none());
+                for owner in property.iter().cloned().chain(by_object).chain(taken.cloned()) {
                     if statuses.get(&owner) == Some(&"True") {
                         return Err(Broken {
                             law: Law::NeverEnforcedTooEarly,

@@ -258,6 +258,10 @@ impl Oracle {
             }
             self.ours.insert((door.door, gained.partner, gained.key));
             self.our_keys.extend(gained.key);
+            if gained.key.is_none() {
+                self.surely_ours.insert(pair);
+                self.took.remove(&pair);
+            }
         }
         Ok(())
     }
@@ -268,6 +272,7 @@ impl Oracle {
         door: &DoorChange,
         causes: &[std::rc::Rc<Declared>],
     ) -> Result<(), Broken> {
+        self.note_for_whom(change, door);
         if self.approved.contains(&change.call) {
             return Ok(());
         }
@@ -301,6 +306,24 @@ impl Oracle {
             }
         }
         Ok(())
+    }
+
+    /// Remembers the object that alone declared what it declares no more.
+    fn note_for_whom(&mut self, change: &Change, door: &DoorChange) {
+        let before = self.recent.len().checked_sub(2).and_then(|at| self.recent.get(at));
+        let (Some((_, before)), false) = (before, change.late) else {
+            return;
+        };
+        for lost in door.lost().iter().filter(|lost| lost.key.is_none()) {
+            let mut owners = before.sure_door.get(&door.door).into_iter().flatten();
+            let pair = (door.door, lost.partner);
+            match (owners.next(), owners.next()) {
+                (Some(only), None) if only.partner == lost.partner && self.surely_ours.contains(&pair) => {
+                    self.took.insert(pair, only.owner.clone());
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The name of the key of an entry, as it was before this round.
@@ -341,7 +364,7 @@ impl Oracle {
         })
     }
 
-    fn ours_by_building(&self) -> BTreeMap<Uuid, u64> {
+    pub(super) fn ours_by_building(&self) -> BTreeMap<Uuid, u64> {
         let mut pairs: Vec<(Uuid, Uuid)> = self
             .ours
             .iter()

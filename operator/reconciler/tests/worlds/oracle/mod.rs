@@ -47,7 +47,6 @@ pub struct After<'a> {
     pub notes: &'a Notes,
     /// Some rows that were shown may have been old ones.
     pub stale: bool,
-    pub now: Timestamp,
 }
 
 /// A write as DOOR OS sees it: method and path, and the revision it is conditional on.
@@ -63,6 +62,12 @@ pub struct Oracle {
     /// Access that we gave, or that was declared while it was there.
     ours: BTreeSet<(Uuid, Uuid, Option<Uuid>)>,
     our_keys: BTreeSet<Uuid>,
+    /// (door, partner) on the dropdown that we gave, or that was there and declared beyond doubt.
+    surely_ours: BTreeSet<(Uuid, Uuid)>,
+    /// Objects that ever named a door.
+    named_by: BTreeSet<(Uuid, String)>,
+    /// The object for which we took a partner off a door, where that is beyond doubt.
+    took: BTreeMap<(Uuid, Uuid), String>,
     /// (door, access revision) of changes that a write of ours made.
     made_by_us: BTreeSet<(Uuid, i64)>,
     brake: Brake,
@@ -78,13 +83,15 @@ pub struct Oracle {
     /// Doors and keys there were when the round began.
     before: BTreeSet<Uuid>,
     last: Value,
-    /// Objects that the last report refuses or holds, and doors and keys of held steps.
-    excused: BTreeSet<String>,
+    /// What the last report refuses of objects, with its words; and doors and keys of held steps.
+    refused: Vec<(String, String)>,
     held_subjects: BTreeSet<Uuid>,
+    /// Objects with a held step.
+    held_owners: BTreeSet<String>,
 }
 
 impl Oracle {
-    pub fn new(place: Rc<Place>, state: &Value) -> Self {
+    pub fn new(place: &Place, state: &Value) -> Self {
         let registry = Registry::new(place, state);
         Self {
             tally: Tally::default(),
@@ -94,6 +101,9 @@ impl Oracle {
             recent: Vec::new(),
             ours: BTreeSet::new(),
             our_keys: BTreeSet::new(),
+            surely_ours: BTreeSet::new(),
+            named_by: BTreeSet::new(),
+            took: BTreeMap::new(),
             made_by_us: BTreeSet::new(),
             brake: Brake::default(),
             labels: KeyLabels::default(),
@@ -104,8 +114,9 @@ impl Oracle {
             beside: BTreeSet::new(),
             before: BTreeSet::new(),
             last: state.clone(),
-            excused: BTreeSet::new(),
+            refused: Vec::new(),
             held_subjects: BTreeSet::new(),
+            held_owners: BTreeSet::new(),
         }
     }
 
@@ -135,6 +146,7 @@ impl Oracle {
             .premises(Law::UnreadableLosesNothing, declared.silent_pairs);
         self.tally
             .premises(Law::KeyPartnerIsForGood, declared.illegal_keys);
+        self.named_by.extend(declared.named_by.iter().cloned());
         self.adopt(&declared);
         self.before = uuids(state).collect();
         self.beside.clear();
@@ -151,14 +163,16 @@ impl Oracle {
         if let Some(declared) = declared {
             self.adopt(&declared);
         }
+        self.partial_views(after);
         self.covers(after)?;
         self.labels.judge(after.state, &mut self.tally)?;
         self.last = after.state.clone();
         let Some(report) = after.report else {
             return Ok(());
         };
-        self.excused.clear();
+        self.refused.clear();
         self.held_subjects.clear();
+        self.held_owners.clear();
         for (target, pass) in &report.passes {
             let Ok(pass) = pass else { continue };
             self.memory.passed(&target.property);
@@ -167,6 +181,7 @@ impl Oracle {
                 let doors = self.registry.doors_of(target.building.uuid.0);
                 self.went_back.retain(|door| !doors.contains(door));
                 self.forget_not_there(&doors);
+                self.surely_adopt(&doors);
             }
             self.note_shown(&pass.plan);
             self.note_shown(&pass.after);
@@ -203,6 +218,53 @@ impl Oracle {
             });
             there || !doors.contains(door)
         });
+        let access = &self.access;
+        self.surely_ours.retain(|(door, partner)| {
+            let there = access.get(door).is_some_and(|entries| {
+                entries
+                    .iter()
+                    .any(|entry| entry.partner == *partner && entry.key.is_none())
+            });
+            there || !doors.contains(door)
+        });
+    }
+
+    /// What a whole look shows, and one object alone declares for a partner that may be used, is adopted.
+    fn surely_adopt(&mut self, doors: &BTreeSet<Uuid>) {
+        let Some((_, declared)) = self.recent.last() else {
+            return;
+        };
+        for door in doors {
+            let partners: BTreeSet<Uuid> = declared.partners_at(*door).collect();
+            let sure = declared.sure_door.get(door).into_iter().flatten();
+            for sure in sure.filter(|sure| sure.listed && sure.speaks && partners.len() == 1) {
+                let held = self.access.get(door).into_iter().flatten();
+                let there = held
+                    .filter(|entry| entry.key.is_none())
+                    .any(|entry| entry.partner == sure.partner);
+                if there && !self.beside.contains(door) {
+                    self.surely_ours.insert((*door, sure.partner));
+                }
+            }
+        }
+    }
+
+    /// Counts rounds that were told less of a building than there is, and had something to lose there.
+    fn partial_views(&mut self, after: &After<'_>) {
+        let mut partial = BTreeSet::new();
+        for list in ["doors", "keys"] {
+            for (building, row) in rows(after.state, list) {
+                let row = uuid(&row["uuid"]).unwrap();
+                let told = after.notes.seen.get(&(building, list));
+                if told.is_some_and(|told| !told.contains(&row)) && self.before.contains(&row) {
+                    partial.insert(building);
+                }
+            }
+        }
+        let own = self.ours_by_building();
+        let many = partial.iter().filter(|building| own.contains_key(building)).count();
+        self.tally
+            .premises(Law::PartialViewLosesNothing, u64::try_from(many).unwrap());
     }
 
     fn note_shown(&mut self, plan: &opendoor_planner::plan::Plan) {
@@ -216,18 +278,26 @@ impl Oracle {
     }
 
     fn note_excuses(&mut self, plan: &opendoor_planner::plan::Plan) {
-        let refused = plan.refusals.iter().filter_map(|refusal| refusal.owner.as_ref());
-        let waiting = plan.waiting.iter().filter_map(|waiting| waiting.owner.as_ref());
+        let refused = plan.refusals.iter().filter_map(|refusal| {
+            let owner = refusal.owner.as_ref()?.to_string();
+            Some((owner, refusal.message.clone()))
+        });
+        self.refused.extend(refused);
         let held: Vec<&Step> = plan.steps.iter().filter(|step| step.held.is_some()).collect();
-        let owners = held.iter().map(|step| &step.owner);
-        self.excused
-            .extend(refused.chain(waiting).chain(owners).map(ToString::to_string));
         for step in held {
+            self.held_owners.insert(step.owner.to_string());
             self.held_subjects
                 .extend(step.door.as_ref().and_then(|door| door.uuid).map(|uuid| uuid.0));
             self.held_subjects
                 .extend(step.key.as_ref().and_then(|key| key.uuid).map(|uuid| uuid.0));
         }
+    }
+
+    /// Whether the last report refuses something of an object; if a text is given, something about that.
+    fn is_refused(&self, owner: &str, about: Option<&str>) -> bool {
+        self.refused.iter().any(|(of, message)| {
+            of == owner && about.is_none_or(|about| message.contains(about))
+        })
     }
 
     /// What was declared when a write was decided on: in this round, or, if it took effect late, in a recent one.

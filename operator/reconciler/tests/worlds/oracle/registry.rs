@@ -1,7 +1,6 @@
 //! Doors, buildings and partners by name and uuid, as far as the test can be sure of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -20,7 +19,6 @@ struct Door {
 
 #[derive(Debug)]
 pub struct Registry {
-    pub place: Rc<Place>,
     doors: BTreeMap<Uuid, Door>,
     /// Property name to building.
     buildings: BTreeMap<String, Uuid>,
@@ -28,7 +26,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    pub fn new(place: Rc<Place>, state: &Value) -> Self {
+    pub fn new(place: &Place, state: &Value) -> Self {
         let partners = place
             .partners
             .iter()
@@ -45,7 +43,6 @@ impl Registry {
             buildings.insert(known.property.clone(), uuid(&building["uuid"]).unwrap());
         }
         let mut registry = Self {
-            place,
             doors: BTreeMap::new(),
             buildings,
             partners,
