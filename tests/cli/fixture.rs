@@ -113,6 +113,10 @@ impl World {
         world
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn write(&self, file: &str, text: &str) {
         std::fs::write(self.yaml.path().join(file), text).unwrap();
     }

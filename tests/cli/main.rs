@@ -14,4 +14,6 @@
 mod commands;
 mod fixture;
 mod flows;
+mod git;
 mod readme;
+mod watch;

@@ -44,6 +44,7 @@ pub enum Edit {
     Partner(Pick, Pick),
     Property(Pick, Pick),
     KeyName(Pick),
+    NewestKeyName,
     Schedule(Pick),
     Expires(Pick, u32),
     RenameObject(Pick),
@@ -88,9 +89,16 @@ pub enum Happening {
 /// The events of a world.
 pub fn of(seed: u64) -> Vec<Event> {
     let mut rng = Rng::with_seed(seed.wrapping_mul(0xd134_2543_de82_ef95).wrapping_add(7));
-    let mut events = vec![Event::Round];
+    let mut events = Vec::new();
     let mut numbers = 0;
+    // Half of the worlds have a history before the first look.
+    if rng.bool() {
+        events.push(Event::Round);
+    }
     for _ in 0..rng.u32(10..=40) {
+        if rng.u8(0..60) == 0 {
+            events.extend(lost_creation(&mut rng, &mut numbers));
+        }
         events.push(event(&mut rng, &mut numbers));
         match rng.u8(0..20) {
             0..=8 => events.push(Event::Round),
@@ -103,6 +111,22 @@ pub fn of(seed: u64) -> Vec<Event> {
         }
     }
     events
+}
+
+/// A key is made, nobody hears of it, and its declaration changes its name meanwhile.
+fn lost_creation(rng: &mut Rng, numbers: &mut u64) -> Vec<Event> {
+    *numbers += 1;
+    let lost = json!({"kind": "lostAnswer", "method": "POST", "path": "/v1/keys"});
+    vec![
+        Event::Repaired,
+        Event::Fault(lost),
+        Event::Edit(Edit::NewKey(rng.u64(..) << 8 | *numbers)),
+        Event::Round,
+        Event::Edit(Edit::NewestKeyName),
+        Event::Repaired,
+        Event::Wait(rng.u32(1..15)),
+        Event::Round,
+    ]
 }
 
 /// Mostly an edit of what a round may be about to write.

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Law {
     /// Whoever a lock accepts and DOOR OS does not grant is in the ledger's `mayOpen`, or its history is unknown.
     MayOpenCovers,
+    /// Every write is in a committed ledger before it is sent.
+    WrittenDownFirst,
     /// No `Enforced=True` while a lock accepts whom DOOR OS does not grant.
     NeverEnforcedTooEarly,
     /// Every grant was declared, for a partner that was listed.
@@ -43,8 +45,9 @@ pub enum Law {
 }
 
 impl Law {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::MayOpenCovers,
+        Self::WrittenDownFirst,
         Self::NeverEnforcedTooEarly,
         Self::GrantsAreDeclared,
         Self::LossesAreOurs,

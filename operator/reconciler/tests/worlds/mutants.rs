@@ -124,7 +124,12 @@ impl Mutant {
             Self::ChargesForgotten => head["charges"] = json!([]),
             Self::HoldsForgotten => head["holds"] = json!({}),
             Self::AcceptedForgotten => head["accepted"] = json!({}),
-            Self::EverythingIsOurs => records.for_each(claim_everything),
+            Self::EverythingIsOurs => {
+                let accepted = head["accepted"].as_object().into_iter().flatten();
+                if let Some((owner, _)) = accepted.into_iter().next() {
+                    records.for_each(|record| claim_everything(record, owner));
+                }
+            }
             _ => {}
         }
         true
@@ -196,7 +201,7 @@ fn keep_entries(record: &mut Value, keep: impl Fn(&Value) -> bool) {
     }
 }
 
-fn claim_everything(record: &mut Value) {
+fn claim_everything(record: &mut Value, owner: &str) {
     let entries = record["mayOpen"].as_array().cloned().unwrap_or_default();
     let here = entries
         .iter()
@@ -204,8 +209,8 @@ fn claim_everything(record: &mut Value) {
     if let Some(entry) = here
         && record.get("claims").is_none()
     {
-        let owners = ["DoorAssignment/somebody"];
-        record["claims"] = json!([{"partner": entry["partner"], "owners": owners, "held": true}]);
+        let claim = json!({"partner": entry["partner"], "owners": [owner], "held": true});
+        record["claims"] = json!([claim]);
     }
 }
 
@@ -373,13 +378,19 @@ fn renew_if_match(request: &mut Request<Bytes>, simulator: &Simulator) {
     }
 }
 
-/// A refused assignment looks as if it had been made.
+/// A refused change of a door, or deletion of a key, looks as if it had been made.
 fn pretend_applied(
     request: &Request<Bytes>,
     response: Response<Bytes>,
     simulator: &Simulator,
 ) -> Response<Bytes> {
     let refused = matches!(response.status().as_u16(), 409 | 412);
+    if refused && *request.method() == Method::DELETE {
+        let mut pretended = response;
+        *pretended.status_mut() = StatusCode::OK;
+        *pretended.body_mut() = Bytes::from_static(br#"{"doors": []}"#);
+        return pretended;
+    }
     if *request.method() != Method::PUT || !refused {
         return response;
     }

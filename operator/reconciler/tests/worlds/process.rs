@@ -55,6 +55,7 @@ impl Process {
             effects: around.effects.clone(),
             notes: Rc::clone(&around.notes),
             tamper: Rc::clone(&around.tamper),
+            disk: Rc::clone(&around.disk),
         };
         let credentials = Credentials {
             client_id: String::from("demo"),

@@ -42,6 +42,21 @@ impl Disk {
         self.under_way.take()
     }
 
+    /// Whether a ledger holds an open write about this: the uuid of a door or key, or the mark of a new key.
+    pub fn has_begun(&self, subject: &str) -> bool {
+        let kept = self.kept.borrow();
+        kept.values().any(|kept| {
+            let head: Value = serde_json::from_slice(&kept.head).unwrap();
+            let intents = head["intents"].as_array().into_iter().flatten();
+            let mut writes = intents.map(|intent| &intent["write"]);
+            writes.any(|write| {
+                ["door", "key", "clientRef"]
+                    .iter()
+                    .any(|field| write[field] == subject)
+            })
+        })
+    }
+
     /// All bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let kept = self.kept.borrow();

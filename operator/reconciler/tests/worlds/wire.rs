@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::effects::{Effects, Time};
 use crate::mutants::Tamper;
+use crate::store::Disk;
 
 /// What a process was told of one building's list: uuids by `doors` and `keys`.
 pub type Seen = BTreeMap<(Uuid, &'static str), BTreeSet<Uuid>>;
@@ -26,6 +27,8 @@ pub struct Sent {
     pub seen: Rc<Seen>,
     /// `METHOD path`.
     pub call: String,
+    /// A committed ledger held it.
+    pub written_down: bool,
 }
 
 /// What passed.
@@ -48,7 +51,7 @@ impl Notes {
         self.seen.clear();
     }
 
-    fn request(&mut self, request: &Request<Bytes>) {
+    fn request(&mut self, request: &Request<Bytes>, disk: &Disk) {
         let if_match = request
             .headers()
             .get("if-match")
@@ -58,7 +61,12 @@ impl Notes {
         let path = request.uri().path_and_query().map_or("", |path| path.as_str());
         writeln!(self.requests, "{} {path} {if_match} {body}", request.method()).unwrap();
         if *request.method() != Method::GET && path.starts_with("/v1/") {
+            let mark = serde_json::from_slice::<Value>(request.body())
+                .ok()
+                .and_then(|body| body["clientRef"].as_str().map(str::to_owned));
+            let subject = path.split('/').nth(3).unwrap_or_default();
             self.sent.push(Sent {
+                written_down: disk.has_begun(mark.as_deref().unwrap_or(subject)),
                 seen: Rc::new(self.seen.clone()),
                 call: format!("{} {path}", request.method()),
             });
@@ -108,13 +116,14 @@ pub struct Wire {
     pub effects: Effects,
     pub notes: Rc<RefCell<Notes>>,
     pub tamper: Rc<Tamper>,
+    pub disk: Rc<Disk>,
 }
 
 impl Transport for Wire {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.effects.point().await;
         self.time.now();
-        self.notes.borrow_mut().request(&request);
+        self.notes.borrow_mut().request(&request, &self.disk);
         self.tamper.request(&mut request, &self.simulator);
         let outcome = self.simulator.handle(request.clone());
         self.effects.point().await;

@@ -48,6 +48,19 @@ impl Editor<'_> {
             }
             Edit::RenameFile(at) => self.rename_file(repo, *at),
             Edit::DeleteFile(at) => self.delete_file(repo, *at),
+            Edit::NewestKeyName => {
+                *self.counter += 1;
+                let newest = |doc: &&mut Doc| {
+                    doc.name
+                        .rsplit_once("-new-pk")
+                        .and_then(|(_, number)| number.parse::<u32>().ok())
+                };
+                if let Some(doc) = repo.docs_mut().into_iter().max_by_key(newest)
+                    && let Says::Key(key) = &mut doc.says
+                {
+                    key.key_name = format!("Key {}", self.counter);
+                }
+            }
             Edit::MoveDoor(from, to) => move_door(repo, *from, *to),
             Edit::Unreadable(at, opaque) => {
                 let mut files: Vec<&mut File> = repo.files.values_mut().collect();

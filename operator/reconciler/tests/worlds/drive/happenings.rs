@@ -100,7 +100,7 @@ pub fn overtake(simulator: &Simulator, place: &Place, under_way: &[String], part
     for (number, path) in under_way.iter().enumerate() {
         let body = if path.starts_with("keys/") {
             json!({"schedule": [{"days": ["SATURDAY"], "from": "09:00", "to": "10:00"}]})
-        } else if number % 3 == 2 {
+        } else if number % 2 == 1 {
             json!({"name": format!("Overtaken {number}")})
         } else {
             json!({"partner": partner.and_then(|at| pick(&place.partners, at))})

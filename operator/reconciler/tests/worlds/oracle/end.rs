@@ -19,6 +19,7 @@ impl Oracle {
         for key in &declared.sure_keys {
             self.key_at_rest(key, &state)?;
         }
+        self.no_key_left_over(&declared, &state)?;
         self.last = state;
         Ok(())
     }
@@ -66,6 +67,27 @@ impl Oracle {
                     "nobody declares {holder}, whom we put there: {row}"
                 )));
             }
+        }
+        Ok(())
+    }
+
+    /// A key that we made for an object goes with it.
+    fn no_key_left_over(&mut self, declared: &Rc<Declared>, state: &Value) -> Result<(), Broken> {
+        for (home, row) in rows(state, "keys") {
+            let key = uuid(&row["uuid"]).unwrap();
+            let made_by_us = self.our_keys.contains(&key) && !row["clientRef"].is_null();
+            // Some other object may have taken it over, by its name or by what it opens.
+            let perhaps = declared
+                .maybe_keys
+                .iter()
+                .any(|(building, _, partner, _)| {
+                    *building == home && Some(*partner) == uuid(&row["partnerUuid"])
+                });
+            if !made_by_us || perhaps || self.held_subjects.contains(&key) {
+                continue;
+            }
+            self.tally.premise(Law::Converges);
+            return Err(Self::broken(format!("nobody declares a key that we made: {row}")));
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::end::authorised;
 use super::log::{Access, accesses};
-use super::{After, Oracle, rows, uuid};
+use super::{After, Ledgers, Oracle, rows, uuid};
 use crate::laws::{Broken, Law};
 
 /// What a door's lock accepts and DOOR OS does not grant.
@@ -22,11 +22,10 @@ fn not_granted(row: &Value) -> Vec<Access> {
 impl Oracle {
     /// Whoever a lock accepts is in `mayOpen`, or the lock's history is unknown; but for what people did since the
     /// last look.
-    pub(super) fn covers(&mut self, after: &After<'_>) -> Result<(), Broken> {
-        for (building, row) in rows(after.state, "doors") {
+    pub(super) fn covers(&mut self, state: &Value, ledgers: &Ledgers) -> Result<(), Broken> {
+        for (building, row) in rows(state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
-            let record = after
-                .ledgers
+            let record = ledgers
                 .get(&building)
                 .map_or(&Value::Null, |(_, doors)| &doors[door.to_string()]);
             let seen = record["seen"]["accessRevision"].as_i64();

@@ -131,6 +131,7 @@ impl Oracle {
         self.registry.update(state);
         // What took effect since then was sent in an earlier round.
         self.judge_log(state, None)?;
+        self.covers(state, ledgers)?;
         self.memory.look(repo);
         let declared = Rc::new(Declared::new(&self.memory, repo, &self.registry, now));
         self.labels.forget_gone(&self.memory);
@@ -164,7 +165,8 @@ impl Oracle {
             self.adopt(&declared);
         }
         self.partial_views(after);
-        self.covers(after)?;
+        self.covers(after.state, after.ledgers)?;
+        self.written_down(after.notes)?;
         self.labels.judge(after.state, &mut self.tally)?;
         self.last = after.state.clone();
         let Some(report) = after.report else {
@@ -246,6 +248,18 @@ impl Oracle {
                     self.surely_ours.insert((*door, sure.partner));
                 }
             }
+        }
+    }
+
+    fn written_down(&mut self, notes: &Notes) -> Result<(), Broken> {
+        let sent = u64::try_from(notes.sent.len()).unwrap();
+        self.tally.premises(Law::WrittenDownFirst, sent);
+        match notes.sent.iter().find(|sent| !sent.written_down) {
+            None => Ok(()),
+            Some(sent) => Err(Broken {
+                law: Law::WrittenDownFirst,
+                how: format!("no ledger holds {}", sent.call),
+            }),
         }
     }
 
