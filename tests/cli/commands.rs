@@ -57,7 +57,10 @@ fn usage_paths_and_addresses_that_are_wrong_exit_1() {
 #[test]
 fn a_file_that_cannot_be_parsed_is_exit_4_and_names_its_place() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.write("a.yaml", "kind: [unclosed\n");
     let said = world.run(&["run", "--once"]).exits(4);
@@ -70,7 +73,11 @@ fn a_file_that_cannot_be_parsed_is_exit_4_and_names_its_place() {
 fn every_reason_can_be_explained() {
     let folder = TempDir::new().unwrap();
     let all = run_in(folder.path(), &["explain"]).exits(0);
-    for reason in ["PartnerImmutable", "DoorSyncRequired", "RemovalLimitExceeded"] {
+    for reason in [
+        "PartnerImmutable",
+        "DoorSyncRequired",
+        "RemovalLimitExceeded",
+    ] {
         assert!(all.out.contains(reason));
         let one = run_in(folder.path(), &["explain", reason]).exits(0);
         assert!(one.out.contains(reason), "{}", one.out);
@@ -83,5 +90,8 @@ fn completions_and_crds_are_printed() {
     let bash = run_in(folder.path(), &["completions", "bash"]).exits(0);
     assert!(bash.out.contains("opendoor"));
     let crds = run_in(folder.path(), &["crds"]).exits(0);
-    assert_eq!(crds.out.matches("kind: CustomResourceDefinition").count(), 5);
+    assert_eq!(
+        crds.out.matches("kind: CustomResourceDefinition").count(),
+        5
+    );
 }

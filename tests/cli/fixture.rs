@@ -167,7 +167,11 @@ impl World {
     }
 
     pub fn edit_door(&self, door: &str, change: &Value) {
-        self.call("PATCH", &format!("/sim/v1/doors/{}", self.door(door)), change);
+        self.call(
+            "PATCH",
+            &format!("/sim/v1/doors/{}", self.door(door)),
+            change,
+        );
     }
 }
 

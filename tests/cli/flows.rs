@@ -6,7 +6,10 @@ use serde_json::json;
 #[test]
 fn plan_apply_and_nothing_left() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"),
+    );
     let plan = world.run(&["plan", "-o", "json"]).exits(2).json();
     assert_eq!(plan["schemaVersion"], 1);
     assert_eq!(plan["properties"][0]["name"], "harbor-point");
@@ -16,7 +19,10 @@ fn plan_apply_and_nothing_left() {
     assert_eq!(plan["steps"][0]["after"], "Parcel Runner");
     assert_eq!(plan["steps"][0]["cause"]["file"], "a.yaml");
     assert_eq!(plan["steps"][0]["cause"]["line"], 7);
-    assert!(!world.yaml.path().join(".opendoor").exists(), "a plan writes nothing");
+    assert!(
+        !world.yaml.path().join(".opendoor").exists(),
+        "a plan writes nothing"
+    );
     let applied = world.run(&["apply", "-o", "json"]).exits(0).json();
     assert_eq!(applied["steps"][0]["result"], "applied");
     let again = world.run(&["run", "--once", "-o", "json"]).exits(0).json();
@@ -26,11 +32,17 @@ fn plan_apply_and_nothing_left() {
 #[test]
 fn an_offline_removal_is_named_until_it_is_proven() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.sync("Garage Gate", "full");
     world.run(&["run", "--once"]).exits(0);
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let removed = world.run(&["run", "--once", "-o", "json"]).exits(0).json();
     assert_eq!(removed["steps"][0]["action"], "RemoveDoor");
     assert_eq!(removed["steps"][0]["doorVisits"], 1);
@@ -66,7 +78,10 @@ fn a_keys_partner_is_refused_with_its_place_and_the_way_out() {
     assert!(plan.out.contains("k.yaml:6:12"), "{}", plan.out);
     assert!(plan.out.contains("PartnerImmutable"), "{}", plan.out);
     assert!(plan.out.contains("move its holders"), "{}", plan.out);
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let run = world.run(&["run", "--once", "-o", "json"]).exits(3).json();
     assert_eq!(run["refusals"][0]["reason"], "PartnerImmutable");
     assert_eq!(run["refusals"][0]["cause"]["line"], 6);
@@ -79,14 +94,23 @@ fn holds_are_approved_by_their_id_only() {
     world.write("k.yaml", &key("tours", "TourPass", "Unit 101"));
     world.run(&["run", "--once"]).exits(0);
     let uuid = world.simulator.key_uuid("Harbor Point", "tours").unwrap();
-    world.call("PATCH", &format!("/sim/v1/keys/{uuid}"), &json!({"holders": {"GUEST": 3}}));
+    world.call(
+        "PATCH",
+        &format!("/sim/v1/keys/{uuid}"),
+        &json!({"holders": {"GUEST": 3}}),
+    );
     world.remove("k.yaml");
     let held = world.run(&["run", "--once", "-o", "json"]).exits(3).json();
     assert_eq!(held["steps"][0]["held"], "HoldersAffected");
     assert_eq!(held["steps"][0]["holdersAffected"], 3);
     let id = held["properties"][0]["holdId"].as_str().unwrap().to_owned();
-    world.run(&["apply", "--approve", "h-0123456789ab"]).exits(1);
-    let done = world.run(&["apply", "--approve", &id, "-o", "json"]).exits(0).json();
+    world
+        .run(&["apply", "--approve", "h-0123456789ab"])
+        .exits(1);
+    let done = world
+        .run(&["apply", "--approve", &id, "-o", "json"])
+        .exits(0)
+        .json();
     assert_eq!(done["steps"][0]["result"], "applied");
     world.run(&["apply", "--approve", &id]).exits(1);
 }
@@ -94,7 +118,10 @@ fn holds_are_approved_by_their_id_only() {
 #[test]
 fn hand_edits_are_drift_and_only_ours_are_restored() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.run(&["drift"]).exits(0);
     world.edit_door("Front Entrance", &json!({"partner": "TourPass"}));
@@ -131,7 +158,9 @@ spec:
     assert_eq!(kinds, ["Email", "Authorization"]);
     let email = world.run(&["email"]).exits(0);
     assert!(
-        email.out.contains("We give DOOR permission to add CleanCo to Harbor Point."),
+        email
+            .out
+            .contains("We give DOOR permission to add CleanCo to Harbor Point."),
         "{}",
         email.out
     );
@@ -143,7 +172,9 @@ fn an_import_plans_to_zero_changes() {
     world.edit_door("Mail Room", &json!({"partner": "TourPass"}));
     let listed = world.run(&["import"]).exits(0);
     assert!(listed.out.contains("Harbor Point"));
-    let imported = world.run(&["import", "--building", "Harbor Point"]).exits(0);
+    let imported = world
+        .run(&["import", "--building", "Harbor Point"])
+        .exits(0);
     world.write("property.yaml", &imported.out);
     world.run(&["validate"]).exits(0);
     world.run(&["plan"]).exits(0);
@@ -154,11 +185,17 @@ fn an_import_plans_to_zero_changes() {
 #[test]
 fn an_attestation_is_a_weaker_word() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.sync("Garage Gate", "full");
     world.run(&["run", "--once"]).exits(0);
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.run(&["sync", "attest", "Nowhere"]).exits(1);
     world.run(&["sync", "attest", "Garage Gate"]).exits(0);

@@ -13,13 +13,21 @@ fn git(folder: &Path, words: &[&str]) {
         .current_dir(folder)
         .output()
         .unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
 }
 
 fn repository() -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("property.yaml"), PROPERTY).unwrap();
-    std::fs::write(folder.path().join("k.yaml"), key("tours", "TourPass", "Unit 101")).unwrap();
+    std::fs::write(
+        folder.path().join("k.yaml"),
+        key("tours", "TourPass", "Unit 101"),
+    )
+    .unwrap();
     std::fs::write(
         folder.path().join("a.yaml"),
         assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"),
@@ -42,12 +50,19 @@ fn a_keys_partner_may_not_change_against_the_base() {
     .unwrap();
     run_in(folder.path(), &["validate"]).exits(0);
     let said = run_in(folder.path(), &["validate", "--base", "HEAD"]).exits(3);
-    assert!(said.out.contains("k.yaml:6:12: PartnerImmutable"), "{}", said.out);
+    assert!(
+        said.out.contains("k.yaml:6:12: PartnerImmutable"),
+        "{}",
+        said.out
+    );
     assert!(said.out.contains("move its holders"), "{}", said.out);
     // A new object for the same key name is the same way around the rule.
     std::fs::write(
         folder.path().join("k.yaml"),
-        format!("{}  keyName: tours\n", key("viewings", "Parcel Runner", "Unit 101")),
+        format!(
+            "{}  keyName: tours\n",
+            key("viewings", "Parcel Runner", "Unit 101")
+        ),
     )
     .unwrap();
     let around = run_in(folder.path(), &["validate", "--base", "HEAD"]).exits(3);
@@ -105,9 +120,15 @@ fn a_table_of_doors_gives_the_clicks() {
     ] {
         assert!(clicks.out.contains(part), "{part}: {}", clicks.out);
     }
-    let json = run_in(folder.path(), &[&plan[..], &["-o", "json"]].concat()).exits(2).json();
+    let json = run_in(folder.path(), &[&plan[..], &["-o", "json"]].concat())
+        .exits(2)
+        .json();
     assert_eq!(json["steps"][0]["door"]["uuid"], serde_json::Value::Null);
-    std::fs::write(folder.path().join("doors.csv"), "door,partner\n,Parcel Runner\n").unwrap();
+    std::fs::write(
+        folder.path().join("doors.csv"),
+        "door,partner\n,Parcel Runner\n",
+    )
+    .unwrap();
     let bad = run_in(folder.path(), &["plan", "--observed", "doors.csv"]).exits(1);
     assert!(bad.err.contains("doors.csv:2"), "{}", bad.err);
 }

@@ -67,7 +67,10 @@ fn run(folder: &Path, command: &str) -> String {
     let output = Command::new("sh")
         .args(["-c", &format!("{command} 2>&1")])
         .current_dir(folder)
-        .env("PATH", format!("{}:{path}", bin.parent().unwrap().display()))
+        .env(
+            "PATH",
+            format!("{}:{path}", bin.parent().unwrap().display()),
+        )
         .env("NO_COLOR", "1")
         .env_remove("OPENDOOR_URL")
         .output()
@@ -126,7 +129,8 @@ fn the_tour_shows_what_happens() {
 #[test]
 fn the_day_one_yaml_in_the_readme_is_the_example() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let example = std::fs::read_to_string(root().join("examples/day-one/harbor-point.yaml")).unwrap();
+    let example =
+        std::fs::read_to_string(root().join("examples/day-one/harbor-point.yaml")).unwrap();
     let objects: String = example
         .lines()
         .skip_while(|line| line.starts_with('#') || line.is_empty() || *line == "---")

@@ -41,13 +41,19 @@ fn holder(world: &World, door: &str) -> bool {
 #[test]
 fn a_changed_file_is_seen_and_ctrl_c_ends_cleanly() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let mut running = started(&world);
     eventually("the first round assigns", || holder(&world, "Mail Room"));
     let second = world.run(&["run", "--once"]);
     assert_eq!(second.code, 1, "one process acts at a time: {}", second.err);
     world.run(&["status"]).exits(0);
-    world.write("b.yaml", &assignment("more", "Parcel Runner", "Front Entrance"));
+    world.write(
+        "b.yaml",
+        &assignment("more", "Parcel Runner", "Front Entrance"),
+    );
     eventually("the new file is seen", || holder(&world, "Front Entrance"));
     let interrupted = Command::new("kill")
         .args(["-INT", &running.0.id().to_string()])
@@ -63,7 +69,11 @@ fn a_changed_file_is_seen_and_ctrl_c_ends_cleanly() {
 fn a_second_user_of_an_embedded_world_is_sent_to_simulate() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("simulator.yaml"), crate::fixture::WORLD).unwrap();
-    std::fs::write(folder.path().join("property.yaml"), crate::fixture::PROPERTY).unwrap();
+    std::fs::write(
+        folder.path().join("property.yaml"),
+        crate::fixture::PROPERTY,
+    )
+    .unwrap();
     let child = Command::new(opendoor())
         .arg("run")
         .current_dir(folder.path())
@@ -82,11 +92,17 @@ fn a_second_user_of_an_embedded_world_is_sent_to_simulate() {
 #[test]
 fn a_killed_run_goes_on_from_its_ledger() {
     let world = World::new();
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
+    );
     world.run(&["run", "--once"]).exits(0);
     world.sync("Garage Gate", "full");
     world.run(&["run", "--once"]).exits(0);
-    world.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    world.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     for delay in [5_u64, 15, 30, 60] {
         let mut running = started(&world);
         std::thread::sleep(Duration::from_millis(delay));

@@ -54,7 +54,9 @@ pub enum ConnectError {
     )]
     Nowhere,
     /// Credentials are missing.
-    #[error("no credentials for {url}: {missing}. Set OPENDOOR_CLIENT_ID and OPENDOOR_CLIENT_SECRET_FILE.")]
+    #[error(
+        "no credentials for {url}: {missing}. Set OPENDOOR_CLIENT_ID and OPENDOOR_CLIENT_SECRET_FILE."
+    )]
     NoCredentials {
         /// Where to.
         url: String,
@@ -244,13 +246,15 @@ fn world(file: &Path, kept: &Path) -> Result<Simulator, ConnectError> {
     };
     if kept.is_file() {
         const NEXT: &str = "Delete it to begin again from the world file.";
-        let dump = fs::read_to_string(kept).map_err(|error| broken(kept, error.to_string(), NEXT))?;
+        let dump =
+            fs::read_to_string(kept).map_err(|error| broken(kept, error.to_string(), NEXT))?;
         return Simulator::from_dump(&dump, clock)
             .map_err(|error| broken(kept, error.to_string(), NEXT));
     }
     const NEXT: &str = "Correct the world file.";
     let described = if file.is_file() {
-        let text = fs::read_to_string(file).map_err(|error| broken(file, error.to_string(), NEXT))?;
+        let text =
+            fs::read_to_string(file).map_err(|error| broken(file, error.to_string(), NEXT))?;
         WorldFile::parse(&text).map_err(|error| broken(file, error.to_string(), NEXT))?
     } else {
         WorldFile::default()

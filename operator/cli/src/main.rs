@@ -10,6 +10,7 @@ mod commands;
 mod connect;
 mod exit;
 mod output;
+mod progress;
 mod render;
 mod session;
 mod who;
@@ -97,10 +98,7 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
 }
 
 /// Runs a command that talks to DOOR OS, on one thread.
-fn drive(
-    output: &Output,
-    command: impl Future<Output = Result<Verdict, SessionError>>,
-) -> Verdict {
+fn drive(output: &Output, command: impl Future<Output = Result<Verdict, SessionError>>) -> Verdict {
     match connect::on_one_thread(command) {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(error)) => {
@@ -108,7 +106,9 @@ fn drive(
             Verdict::Error
         }
         Err(error) => {
-            output.note(&format!("error: the program cannot start its event loop: {error}"));
+            output.note(&format!(
+                "error: the program cannot start its event loop: {error}"
+            ));
             Verdict::Error
         }
     }

@@ -13,6 +13,7 @@ use opendoor_reconciler::ports::{Event, Exclusive, Ledgers, StoreError};
 use opendoor_reconciler::round::{RoundReport, round};
 
 use crate::connect::{ConnectError, Connection, Wish};
+use crate::progress::Shown;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +84,9 @@ impl Session {
         let directory = Directory::new(&wish.path);
         let state_exists = wish.state.join("state.db").exists();
         if !state_exists && directory.snapshot().is_empty() {
-            return Err(SessionError::NothingDeclared(wish.path.display().to_string()));
+            return Err(SessionError::NothingDeclared(
+                wish.path.display().to_string(),
+            ));
         }
         let connection_wish = wish.clone();
         let lock = StateLock::take(&wish.state)?;
@@ -127,8 +130,9 @@ impl Session {
         mandate: Mandate,
         approvals: &[String],
     ) -> Result<RoundReport, SessionError> {
+        let shown = Shown::new(&self.connection.client);
         let ports = Ports {
-            door_os: &self.connection.client,
+            door_os: &shown,
             ledgers: &self.store,
             declarations: &self.directory,
             clock: &self.connection,

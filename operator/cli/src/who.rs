@@ -135,10 +135,7 @@ fn row_of(pass: &PassReport, door: DoorUuid, partner: PartnerUuid, now: Timestam
         .filter(|access| access.partner == partner)
         .map(|access| match access.via {
             Via::Door => String::from("door"),
-            Via::Key(key) => format!(
-                "key \"{}\"",
-                key_name(&pass.ledger, &pass.observed, key)
-            ),
+            Via::Key(key) => format!("key \"{}\"", key_name(&pass.ledger, &pass.observed, key)),
         })
         .collect();
     let owed = record

@@ -220,6 +220,7 @@ impl Differences<'_> {
             .owners
             .iter()
             .any(|owner| taken.is_kept(row.uuid, owner))
+            || self.is_named_in_vain(row, holder)
         {
             return;
         }

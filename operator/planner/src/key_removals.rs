@@ -109,6 +109,9 @@ impl Differences<'_> {
             (None, Some(_)) => return,
             (None, None) => Cause::of(owner),
         };
+        if self.is_key_named_in_vain(row, partner) {
+            return;
+        }
         let held = self.taken.held_removal(owner);
         self.delete_key(row, partner, held, owner.clone(), cause);
     }
@@ -127,6 +130,19 @@ impl Differences<'_> {
         let held = self.first_pass();
         let (owner, cause) = (self.property_owner.clone(), self.property_cause.clone());
         self.delete_key(row, partner, held, owner, cause);
+    }
+
+    /// Whether an object that is refused, or waits for DOOR's authorisation, declares this key for its
+    /// partner: the object it belonged to was renamed, and nothing was given up.
+    fn is_key_named_in_vain(&self, row: &KeyRow, partner: PartnerUuid) -> bool {
+        let names = [self.partner_name(partner), partner.to_string()];
+        self.taken.objects.iter().any(|object| {
+            object.frozen
+                && !object.removed
+                && matches!(&object.spec, Spec::PartnerKey(spec)
+                    if names.contains(&spec.partner)
+                        && spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name)
+        })
     }
 
     /// A refused object may be about this very key; deleting it would decide for the manager.

@@ -13,6 +13,7 @@ use crate::reasons::Reason;
 use crate::schedule::interval_words;
 use crate::settle::key_is_stale;
 use crate::steps::{Differences, fingerprint};
+use crate::which_key::partner_differs;
 use crate::writes::{KeyPatch, Write};
 
 /// A change of a key, before it is a step.
@@ -90,16 +91,20 @@ impl Differences<'_> {
                         .iter()
                         .any(|rival| rival.key == Some(other.uuid) && rival.name != want.name)
             });
-        let (reason, message) = if leaving {
+        let (path, reason, message) = if leaving {
             (
+                "spec.keyName",
                 Reason::WaitingForKeyName,
                 format!(
                     "the name \"{}\" is free once another key of ours has given it up.",
                     want.name
                 ),
             )
+        } else if other.partner.is_some() && other.partner != Some(want.partner) {
+            partner_differs(&other.name, other.partner, want.partner, self.observed)
         } else {
             (
+                "spec.keyName",
                 Reason::KeyNameTaken,
                 format!(
                     "another key ({}) is named \"{}\", and key names are unique in a building. Choose another keyName.",
@@ -108,7 +113,7 @@ impl Differences<'_> {
             )
         };
         self.refusals.push(Refusal {
-            cause: object.places.locate(&object.cause, "spec.keyName"),
+            cause: object.places.locate(&object.cause, path),
             reason,
             message,
             owner: Some(object.owner.clone()),

@@ -43,7 +43,7 @@ impl Gather<'_> {
                     Err(partner_differs(
                         self.name_of(uuid),
                         partner,
-                        said,
+                        said.partner,
                         self.observed,
                     ))
                 };
@@ -116,7 +116,7 @@ impl Gather<'_> {
             Some(partner) => Err(partner_differs(
                 &row.name,
                 Some(partner),
-                said,
+                said.partner,
                 self.observed,
             )),
             None => {
@@ -156,7 +156,7 @@ impl Gather<'_> {
     /// A key that already has the wanted name.
     fn named_key(&mut self, object: &InForce, said: &Said, row: &KeyRow) -> Result<Which, Refused> {
         if row.partner.is_some() && row.partner != Some(said.partner) {
-            return Err(partner_differs(&row.name, row.partner, said, self.observed));
+            return Err(partner_differs(&row.name, row.partner, said.partner, self.observed));
         }
         if let Some(record) = self.ledger.head.keys.get(&row.uuid) {
             if self.is_going(record) {
@@ -270,10 +270,10 @@ impl Gather<'_> {
     }
 }
 
-fn partner_differs(
+pub(crate) fn partner_differs(
     name: &str,
     live: Option<PartnerUuid>,
-    said: &Said,
+    wanted: PartnerUuid,
     observed: &Observed,
 ) -> (&'static str, Reason, String) {
     let called = |partner: Option<PartnerUuid>| match partner {
@@ -290,7 +290,7 @@ fn partner_differs(
              partner. Create a new PartnerKey with another keyName, move its holders, then delete this key; its doorcodes \
              go with it.",
             called(live),
-            called(Some(said.partner))
+            called(Some(wanted))
         ),
     )
 }

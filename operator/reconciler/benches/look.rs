@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     missing_docs,
     reason = "a benchmark prints and may stop"
@@ -120,7 +121,11 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
             ownership: &Exclusive,
         };
         let before: u64 = simulator.calls().values().sum();
-        let mandate = if turn == 0 { Mandate::Perform } else { Mandate::Look };
+        let mandate = if turn == 0 {
+            Mandate::Perform
+        } else {
+            Mandate::Look
+        };
         let begun = Instant::now();
         let report = round(&ports, mandate, &[]).await.unwrap();
         let planned = begun.elapsed();
@@ -142,5 +147,8 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
         plan.as_secs_f64() / fetch.as_secs_f64()
     );
     println!("calls of a plan              {calls}");
-    println!("state on disk a door         {} bytes", database / doors as u64);
+    println!(
+        "state on disk a door         {} bytes",
+        database / doors as u64
+    );
 }

@@ -63,7 +63,10 @@ pub async fn attest<L: Ledgers>(
         [one] => one,
         several => {
             return Ok(Attested::Ambiguous {
-                doors: several.iter().map(|(_, uuid, _)| uuid.to_string()).collect(),
+                doors: several
+                    .iter()
+                    .map(|(_, uuid, _)| uuid.to_string())
+                    .collect(),
             });
         }
     };

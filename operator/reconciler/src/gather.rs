@@ -392,9 +392,7 @@ fn moved(object: &DeclaredObject, spec: &Spec, target: &Target) -> Problem {
                 ""
             }
         ),
-        cause: object
-            .places
-            .locate(&object.cause, "spec.propertyRef.name"),
+        cause: object.places.locate(&object.cause, "spec.propertyRef.name"),
     }
 }
 
@@ -451,10 +449,7 @@ fn absences(
             || kind_vanished(snapshot, heads, owner.kind)
             || folder_vanished(snapshot, heads, &accepted.cause)
         {
-            absent.insert(
-                owner.clone(),
-                Absence::Held(Reason::DeclarationIncomplete),
-            );
+            absent.insert(owner.clone(), Absence::Held(Reason::DeclarationIncomplete));
         }
     }
     absent
@@ -611,11 +606,11 @@ pub fn strays(snapshot: &Snapshot, heads: &Heads) -> Vec<Problem> {
                 .filter(|broken| broken.kind == "Property")
                 .filter_map(|broken| broken.name.as_deref()),
         )
-        .chain(
-            heads
-                .values()
-                .filter_map(|head| head.property.as_ref().map(|accepted| accepted.name.as_str())),
-        )
+        .chain(heads.values().filter_map(|head| {
+            head.property
+                .as_ref()
+                .map(|accepted| accepted.name.as_str())
+        }))
         .collect();
     let mut problems: Vec<Problem> = snapshot
         .objects
@@ -629,9 +624,7 @@ pub fn strays(snapshot: &Snapshot, heads: &Heads) -> Vec<Problem> {
                     "no Property \"{}\" is declared. Declare it, or correct spec.propertyRef.",
                     spec.property()
                 ),
-                cause: object
-                    .places
-                    .locate(&object.cause, "spec.propertyRef.name"),
+                cause: object.places.locate(&object.cause, "spec.propertyRef.name"),
             })
         })
         .collect();
@@ -682,9 +675,7 @@ fn owned_spec(object: &Object) -> Option<(OwnerId, Spec)> {
             OwnerKind::DoorAssignment,
             Spec::DoorAssignment(assignment.spec.clone()),
         ),
-        Resource::PartnerKey(key) => {
-            (OwnerKind::PartnerKey, Spec::PartnerKey(key.spec.clone()))
-        }
+        Resource::PartnerKey(key) => (OwnerKind::PartnerKey, Spec::PartnerKey(key.spec.clone())),
         Resource::Portfolio(_) | Resource::Property(_) | Resource::DoorSyncOrder(_) => return None,
     };
     Some((

@@ -181,7 +181,12 @@ impl<'a> Texts<'a> {
         Self {
             observed,
             doors: counted(observed.doors.iter().map(|row| row.name.as_str())),
-            partners: counted(observed.partners.iter().map(|partner| partner.name.as_str())),
+            partners: counted(
+                observed
+                    .partners
+                    .iter()
+                    .map(|partner| partner.name.as_str()),
+            ),
         }
     }
 

@@ -267,9 +267,8 @@ where
                     owner: None,
                 });
                 let before = self.ledger.head.portfolio.as_ref();
-                let mut guard = before.map_or_else(Guard::default, |portfolio| {
-                    Guard::of(&portfolio.spec)
-                });
+                let mut guard =
+                    before.map_or_else(Guard::default, |portfolio| Guard::of(&portfolio.spec));
                 guard.mode = opendoor_api::Mode::Observe;
                 guard
             }
@@ -278,11 +277,7 @@ where
 
     async fn observe(&self) -> Result<Observed, PassError> {
         let mut observed = self.ports.door_os.observe(&self.target.building).await?;
-        observed.clock_skewed = self
-            .ports
-            .door_os
-            .time()
-            .is_some_and(|time| time.skewed());
+        observed.clock_skewed = self.ports.door_os.time().is_some_and(|time| time.skewed());
         Ok(observed)
     }
 
@@ -304,7 +299,10 @@ where
         let new = self.settled.get(self.told..).unwrap_or_default();
         let now = self.ports.clock.now();
         let history = events(new, &self.target.property, observed, now);
-        self.ports.ledgers.commit(&mut self.ledger, &history).await?;
+        self.ports
+            .ledgers
+            .commit(&mut self.ledger, &history)
+            .await?;
         self.told = self.settled.len();
         Ok(())
     }
@@ -346,7 +344,8 @@ where
             return Ok(false);
         }
         // Before anything is awaited, so that a pass over another building counts these too.
-        self.known.reserve(&self.ledger, &queue, self.ports.clock.now());
+        self.known
+            .reserve(&self.ledger, &queue, self.ports.clock.now());
         while !queue.is_empty() {
             let rest = queue.split_off(queue.len().min(BATCH));
             let now = self.ports.clock.now();

@@ -79,7 +79,10 @@ where
     let losses = heads
         .iter()
         .map(|(building, head)| {
-            let portfolio = head.portfolio.as_ref().map(|portfolio| portfolio.name.clone());
+            let portfolio = head
+                .portfolio
+                .as_ref()
+                .map(|portfolio| portfolio.name.clone());
             (*building, (portfolio, losses(head, now)))
         })
         .collect();

@@ -27,7 +27,11 @@ const LAST_ROUND: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// The round could not be made.
-pub async fn once(wish: &Wish, approvals: &[String], output: &Output) -> Result<Verdict, SessionError> {
+pub async fn once(
+    wish: &Wish,
+    approvals: &[String],
+    output: &Output,
+) -> Result<Verdict, SessionError> {
     let session = Session::to_act(wish).await?;
     output.banner(&session.connection);
     let mut report = session.round(approvals).await?;
@@ -60,13 +64,13 @@ fn more_to_do(report: &RoundReport) -> bool {
         .filter_map(|(_, pass)| pass.as_ref().ok())
         .any(|pass| {
             let tried = !pass.results.is_empty();
-            let untried = pass
-                .after
-                .performable()
-                .any(|step| match pass.results.get(&step.fingerprint) {
-                    None | Some(StepResult::Unknown) => true,
-                    Some(_) => false,
-                });
+            let untried =
+                pass.after
+                    .performable()
+                    .any(|step| match pass.results.get(&step.fingerprint) {
+                        None | Some(StepResult::Unknown) => true,
+                        Some(_) => false,
+                    });
             let freed = pass
                 .after
                 .refusals
@@ -224,9 +228,11 @@ fn until_next(report: &RoundReport, now: Timestamp) -> Duration {
                 .check_interval
                 .length()
         });
-    let interval = intervals
-        .min()
-        .unwrap_or_else(|| opendoor_api::PortfolioSpec::default().check_interval.length());
+    let interval = intervals.min().unwrap_or_else(|| {
+        opendoor_api::PortfolioSpec::default()
+            .check_interval
+            .length()
+    });
     // Two programs that started together do not ask together for ever.
     let jittered = interval.mul_f64(0.95 + 0.1 * jitter(now));
     let by_time = report
@@ -272,16 +278,23 @@ pub async fn attest_doors(
         let attested = attest(session.ledgers(), &passes, door, now).await?;
         let (said, failed) = match attested {
             Attested::Noted { property, door } => (
-                format!("{door} at {property}: noted that its lock was synced. DOOR OS has not proven it; proof replaces this word."),
+                format!(
+                    "{door} at {property}: noted that its lock was synced. DOOR OS has not proven it; proof replaces this word."
+                ),
                 false,
             ),
             Attested::NothingOwed { door } => (format!("{door}: nothing is owed there."), false),
             Attested::Ambiguous { doors } => (
-                format!("several doors are named \"{door}\": {}. Write the uuid.", doors.join(", ")),
+                format!(
+                    "several doors are named \"{door}\": {}. Write the uuid.",
+                    doors.join(", ")
+                ),
                 true,
             ),
             Attested::NotFound => (
-                format!("no door \"{door}\" is known here. Write its name as DOOR OS shows it, or its uuid."),
+                format!(
+                    "no door \"{door}\" is known here. Write its name as DOOR OS shows it, or its uuid."
+                ),
                 true,
             ),
         };

@@ -57,12 +57,12 @@ pub async fn status(wish: &Wish, output: &Output) -> Result<Verdict, SessionErro
         _ => output.print(&render::status::conditions(&properties)),
     }
     tell_failures(&report, output);
-    Ok(Verdict::worst(report.passes.iter().map(|(_, pass)| {
-        match pass {
+    Ok(Verdict::worst(report.passes.iter().map(
+        |(_, pass)| match pass {
             Ok(_) => Verdict::Done,
             Err(error) => crate::exit::of_error(error),
-        }
-    })))
+        },
+    )))
 }
 
 /// `who`.
@@ -103,13 +103,13 @@ pub async fn sync_list(wish: &Wish, output: &Output) -> Result<Verdict, SessionE
         _ => output.print(&render::status::syncs(&report)),
     }
     tell_failures(&report, output);
-    Ok(Verdict::worst(report.passes.iter().map(|(_, pass)| {
-        match pass {
+    Ok(Verdict::worst(report.passes.iter().map(
+        |(_, pass)| match pass {
             Ok(pass) if pass.after.complete => Verdict::Done,
             Ok(_) => Verdict::CannotTell,
             Err(error) => crate::exit::of_error(error),
-        }
-    })))
+        },
+    )))
 }
 
 /// `email`.
@@ -202,4 +202,3 @@ fn tell_failures(report: &opendoor_reconciler::round::RoundReport, output: &Outp
         output.note(&format!("{}: {}", other.property, other.problem.message));
     }
 }
-

@@ -27,7 +27,8 @@ fn made(path: &Path, file: &Path, base: Option<&str>, output: &Output) -> Result
     }
     let bytes = std::fs::read(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    let table = Table::parse(&file.display().to_string(), &bytes, None).map_err(|error| error.to_string())?;
+    let table = Table::parse(&file.display().to_string(), &bytes, None)
+        .map_err(|error| error.to_string())?;
     let snapshot = Directory::new(path).snapshot();
     let before = match base {
         Some(reference) => Some(read_at(path, reference).map_err(|error| error.to_string())?),

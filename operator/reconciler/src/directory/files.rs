@@ -76,7 +76,9 @@ impl Directory {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let file = error.path().map_or_else(String::new, |path| self.relative(path));
+                    let file = error
+                        .path()
+                        .map_or_else(String::new, |path| self.relative(path));
                     let why = format!("cannot be read: {}", system_words(error.io_error()));
                     show(Found::unreadable(file, why));
                 }
@@ -180,9 +182,10 @@ fn found(path: &Path, file: String) -> Found {
     }
     match fs::read(path) {
         Ok(bytes) => Found::of(file, bytes),
-        Err(error) => {
-            Found::unreadable(file, format!("cannot be read: {}", system_words(Some(&error))))
-        }
+        Err(error) => Found::unreadable(
+            file,
+            format!("cannot be read: {}", system_words(Some(&error))),
+        ),
     }
 }
 

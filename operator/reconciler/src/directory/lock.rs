@@ -22,7 +22,9 @@ pub enum LockError {
         place: PathBuf,
     },
     /// It cannot be made.
-    #[error("the state directory {place} cannot be used: {why}. Check its permissions, or name another with --state.")]
+    #[error(
+        "the state directory {place} cannot be used: {why}. Check its permissions, or name another with --state."
+    )]
     Unusable {
         /// The state directory.
         place: PathBuf,

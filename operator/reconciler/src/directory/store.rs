@@ -9,8 +9,8 @@ use opendoor_planner::conditions::{Condition, ObjectStatus};
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::ledger::{DoorRecord, Head, Ledger, Unsaved};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use serde::{Deserialize, Serialize};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::gather::Heads;
@@ -398,9 +398,10 @@ fn since(
         .iter()
         .map(|condition| {
             let kept = before.and_then(|before| {
-                let same = before.status.conditions.iter().any(|known| {
-                    known.kind == condition.kind && known.status == condition.status
-                });
+                let same =
+                    before.status.conditions.iter().any(|known| {
+                        known.kind == condition.kind && known.status == condition.status
+                    });
                 before.since.get(&condition.kind).filter(|_| same)
             });
             (condition.kind.clone(), kept.copied().unwrap_or(now))

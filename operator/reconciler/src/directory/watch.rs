@@ -21,7 +21,9 @@ pub struct Watcher {
 
 /// A directory cannot be watched.
 #[derive(Debug, thiserror::Error)]
-#[error("{place} cannot be watched for changes: {why}. Changes are seen at the next check interval only.")]
+#[error(
+    "{place} cannot be watched for changes: {why}. Changes are seen at the next check interval only."
+)]
 pub struct WatchError {
     place: String,
     why: notify::Error,

@@ -5,7 +5,10 @@ use opendoor_reconciler::pass::{Mandate, PassError};
 use serde_json::json;
 
 async fn assigned(home: Home) -> Home {
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room, Package Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room, Package Room"),
+    );
     home.run().await;
     home.remove("a.yaml");
     home
@@ -13,7 +16,13 @@ async fn assigned(home: Home) -> Home {
 
 #[tokio::test(start_paused = true)]
 async fn an_incomplete_list_removes_nothing() {
-    for fault in ["truncatedList", "lostPage", "repeatedPage", "shiftingPages", "reorderedPage"] {
+    for fault in [
+        "truncatedList",
+        "lostPage",
+        "repeatedPage",
+        "shiftingPages",
+        "reorderedPage",
+    ] {
         let home = assigned(Home::with_three_pages()).await;
         let wanted = json!([{"kind": fault, "path": "/v1/doors"}]);
         home.sim("PUT", "faults", &wanted);
@@ -27,7 +36,11 @@ async fn an_incomplete_list_removes_nothing() {
             Err(error) => assert!(matches!(error, PassError::DoorOs(_)), "{fault}: {error}"),
         }
         assert_eq!(round.writes(), 0, "{fault}");
-        assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"), "{fault}");
+        assert_eq!(
+            home.holder("Mail Room").as_deref(),
+            Some("Parcel Runner"),
+            "{fault}"
+        );
         home.sim("DELETE", "faults", &json!(null));
         home.run().await;
         assert_eq!(home.holder("Mail Room"), None, "{fault}");
@@ -37,7 +50,11 @@ async fn an_incomplete_list_removes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_building_missing_from_the_list_removes_nothing() {
     let home = assigned(Home::new()).await;
-    home.sim("PUT", "faults", &json!([{"kind": "buildingMissing", "building": "Harbor Point"}]));
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "buildingMissing", "building": "Harbor Point"}]),
+    );
     let round = home.run().await;
     assert!(round.report.passes.is_empty());
     assert_eq!(round.report.not_passed.len(), 1);
@@ -48,9 +65,16 @@ async fn a_building_missing_from_the_list_removes_nothing() {
 async fn a_lost_answer_is_read_and_never_blindly_repeated() {
     let home = Home::new();
     home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
-    home.sim("PUT", "faults", &json!([{"kind": "lostAnswer", "method": "POST", "path": "/v1/keys"},
-        {"kind": "lostAnswer", "method": "PUT", "path": "/v1/doors/{uuid}/partner"}]));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "lostAnswer", "method": "POST", "path": "/v1/keys"},
+        {"kind": "lostAnswer", "method": "PUT", "path": "/v1/doors/{uuid}/partner"}]),
+    );
     let round = home.run().await;
     assert_eq!(round.writes(), 2, "{:?}", round.calls);
     assert_eq!(round.left(), Vec::<String>::new(), "a read settled both");
@@ -62,18 +86,39 @@ async fn a_lost_answer_is_read_and_never_blindly_repeated() {
 #[tokio::test(start_paused = true)]
 async fn a_late_write_is_waited_for() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
-    home.sim("PUT", "faults", &json!([{"kind": "lateWrite", "method": "PUT", "seconds": 300, "count": 1}]));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "lateWrite", "method": "PUT", "seconds": 300, "count": 1}]),
+    );
     let round = home.run().await;
-    assert_eq!(round.condition("DoorAssignment/parcel", "Ready").split('/').next(), Some("False"));
+    assert_eq!(
+        round
+            .condition("DoorAssignment/parcel", "Ready")
+            .split('/')
+            .next(),
+        Some("False")
+    );
     home.remove("a.yaml");
     let unwanted = home.run().await;
-    assert!(unwanted.refusals().contains(&String::from("OutcomeUnknown")));
+    assert!(
+        unwanted
+            .refusals()
+            .contains(&String::from("OutcomeUnknown"))
+    );
     home.advance(6);
     home.run().await;
     home.advance(12);
     home.run().await;
-    assert_eq!(home.holder("Mail Room"), None, "what landed late is taken back");
+    assert_eq!(
+        home.holder("Mail Room"),
+        None,
+        "what landed late is taken back"
+    );
     assert_eq!(home.run().await.left(), Vec::<String>::new());
 }
 
@@ -87,7 +132,10 @@ async fn storms_pass_with_few_extra_attempts() {
         json!({"kind": "expiredTokens", "status": 403, "count": 1}),
     ] {
         let home = Home::new();
-        home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room, Package Room"));
+        home.write(
+            "a.yaml",
+            &assignment("parcel", "Parcel Runner", "Mail Room, Package Room"),
+        );
         home.sim("PUT", "faults", &json!([fault]));
         for _ in 0..4 {
             // A round may fail as a whole while the storm lasts.
@@ -98,6 +146,10 @@ async fn storms_pass_with_few_extra_attempts() {
         home.advance(15);
         home.run().await;
         assert_eq!(home.run().await.left(), Vec::<String>::new(), "{fault}");
-        assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"), "{fault}");
+        assert_eq!(
+            home.holder("Mail Room").as_deref(),
+            Some("Parcel Runner"),
+            "{fault}"
+        );
     }
 }

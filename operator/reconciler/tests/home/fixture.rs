@@ -220,7 +220,11 @@ buildings:
     }
 
     pub fn edit_door(&self, door: &str, change: &Value) {
-        self.call("PATCH", &format!("/sim/v1/doors/{}", self.door(door)), change);
+        self.call(
+            "PATCH",
+            &format!("/sim/v1/doors/{}", self.door(door)),
+            change,
+        );
     }
 
     pub fn edit_key(&self, key: &str, change: &Value) {
@@ -294,7 +298,10 @@ fn check_contract(
     response: &Response<Bytes>,
 ) {
     let asked = Request::get("/sim/v1/faults").body(Bytes::new()).unwrap();
-    let Outcome::Respond { response: faults, .. } = simulator.handle(asked) else {
+    let Outcome::Respond {
+        response: faults, ..
+    } = simulator.handle(asked)
+    else {
         panic!("the faults cannot be read");
     };
     let faults: Value = serde_json::from_slice(faults.body()).unwrap();

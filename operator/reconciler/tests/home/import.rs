@@ -10,15 +10,24 @@ async fn what_is_imported_plans_to_zero_changes() {
     home.edit_door("Mail Room", &json!({"partner": "Parcel Runner"}));
     home.edit_door("Unit 101", &json!({"name": "101", "partner": "TourPass"}));
     home.edit_door("Unit 102", &json!({"name": "no", "partner": "TourPass"}));
-    home.sim("POST", "keys", &json!({"building": "Harbor Point", "name": "1e3: \"tours\"", "partner": "TourPass",
+    home.sim(
+        "POST",
+        "keys",
+        &json!({"building": "Harbor Point", "name": "1e3: \"tours\"", "partner": "TourPass",
         "doors": ["Front Entrance", "no"], "provideDoorcodes": true,
-        "schedule": [{"days": ["MONDAY", "FRIDAY"], "from": "08:00", "to": "18:00"}]}));
+        "schedule": [{"days": ["MONDAY", "FRIDAY"], "from": "08:00", "to": "18:00"}]}),
+    );
     let seen = home.plan().await;
     let imported = import(&seen.pass().observed).unwrap();
     assert_eq!(imported.notes, Vec::<String>::new());
     home.write("property.yaml", &imported.yaml);
     let round = home.run().await;
-    assert!(round.report.strays.is_empty(), "{:?}\n{}", round.report.strays, imported.yaml);
+    assert!(
+        round.report.strays.is_empty(),
+        "{:?}\n{}",
+        round.report.strays,
+        imported.yaml
+    );
     assert_eq!((round.steps(), round.writes()), (vec![], 0));
     assert_eq!(round.refusals(), Vec::<String>::new());
     assert_eq!(round.plan().unmanaged.len(), 0, "all of it is declared now");

@@ -4,15 +4,24 @@ use crate::fixture::{Home, assignment, key};
 
 async fn removed_from_the_garage() -> Home {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
+    );
     home.run().await;
     home.sync("Garage Gate", "full", "both");
     home.advance(60);
     home.run().await;
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let removal = home.run().await;
     assert_eq!(removal.steps(), ["RemoveDoor Garage Gate Parcel Runner"]);
-    assert_eq!(removal.waiting(), ["Sync Garage Gate Parcel Runner DoorSyncRequired"]);
+    assert_eq!(
+        removal.waiting(),
+        ["Sync Garage Gate Parcel Runner DoorSyncRequired"]
+    );
     home
 }
 
@@ -22,30 +31,54 @@ async fn an_offline_door_owes_a_sync_until_a_full_one_is_proven() {
     assert!(home.opens("Garage Gate", "Parcel Runner"));
     home.sync("Garage Gate", "passive", "both");
     let passive = home.run().await;
-    assert_eq!(passive.waiting(), ["Sync Garage Gate Parcel Runner DoorSyncRequired"]);
-    assert_eq!(passive.condition("DoorAssignment/parcel", "SyncRequired"), "True/DoorSyncRequired");
-    assert_eq!(passive.condition("DoorAssignment/parcel", "Enforced"), "False/DoorSyncRequired");
-    assert_eq!(passive.condition("DoorAssignment/parcel", "Ready"), "True/InSync");
+    assert_eq!(
+        passive.waiting(),
+        ["Sync Garage Gate Parcel Runner DoorSyncRequired"]
+    );
+    assert_eq!(
+        passive.condition("DoorAssignment/parcel", "SyncRequired"),
+        "True/DoorSyncRequired"
+    );
+    assert_eq!(
+        passive.condition("DoorAssignment/parcel", "Enforced"),
+        "False/DoorSyncRequired"
+    );
+    assert_eq!(
+        passive.condition("DoorAssignment/parcel", "Ready"),
+        "True/InSync"
+    );
     home.sync("Garage Gate", "full", "both");
     let full = home.run().await;
     assert_eq!(full.waiting(), Vec::<String>::new());
     assert!(!home.opens("Garage Gate", "Parcel Runner"));
-    assert_eq!(full.condition("DoorAssignment/parcel", "Enforced"), "True/LockProven");
+    assert_eq!(
+        full.condition("DoorAssignment/parcel", "Enforced"),
+        "True/LockProven"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sync_fetched_before_the_removal_proves_nothing() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
+    );
     home.run().await;
     home.sync("Garage Gate", "full", "both");
     home.run().await;
     home.sync("Garage Gate", "full", "fetch");
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     home.run().await;
     home.sync("Garage Gate", "full", "deliver");
     let late = home.run().await;
-    assert_eq!(late.waiting(), ["Sync Garage Gate Parcel Runner DoorSyncRequired"]);
+    assert_eq!(
+        late.waiting(),
+        ["Sync Garage Gate Parcel Runner DoorSyncRequired"]
+    );
     assert!(home.opens("Garage Gate", "Parcel Runner"));
 }
 
@@ -56,28 +89,48 @@ async fn the_debt_outlives_the_file_and_the_property() {
     home.run().await;
     home.remove("property.yaml");
     let gone = home.run().await;
-    assert_eq!(gone.waiting()[0], "Sync Garage Gate Parcel Runner DoorSyncRequired");
+    assert_eq!(
+        gone.waiting()[0],
+        "Sync Garage Gate Parcel Runner DoorSyncRequired"
+    );
     home.sync("Garage Gate", "full", "both");
     home.advance(60);
     home.run().await;
     let settled = home.run().await;
-    assert!(settled.report.passes.is_empty(), "nothing is owned or owed any more");
+    assert!(
+        settled.report.passes.is_empty(),
+        "nothing is owned or owed any more"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connected_door_clears_when_its_push_lands() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     home.run().await;
     home.advance(60);
     home.run().await;
     home.remove("a.yaml");
     let removed = home.run().await;
-    assert_eq!(removed.waiting(), Vec::<String>::new(), "a push is on its way");
-    assert!(removed.condition("Property/harbor-point", "Enforced").starts_with("False"));
+    assert_eq!(
+        removed.waiting(),
+        Vec::<String>::new(),
+        "a push is on its way"
+    );
+    assert!(
+        removed
+            .condition("Property/harbor-point", "Enforced")
+            .starts_with("False")
+    );
     home.advance(31);
     let after = home.run().await;
-    assert_eq!(after.condition("Property/harbor-point", "Enforced"), "True/LockProven");
+    assert_eq!(
+        after.condition("Property/harbor-point", "Enforced"),
+        "True/LockProven"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,15 +145,26 @@ async fn losing_one_of_two_ways_says_which_one_stays() {
     assert_eq!(one.plan().summary.removals, 0);
     home.remove("k.yaml");
     let both = home.plan().await;
-    assert!(both.plan().steps.iter().all(|step| step.still_opens_by.is_empty()));
+    assert!(
+        both.plan()
+            .steps
+            .iter()
+            .all(|step| step.still_opens_by.is_empty())
+    );
     assert_eq!(both.plan().summary.removals, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_file_removes_nothing() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
-    home.write("b.yaml", &assignment("other", "Parcel Runner", "Package Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("other", "Parcel Runner", "Package Room"),
+    );
     home.run().await;
     home.write("a.yaml", "kind: [unclosed\n");
     let broken = home.run().await;
@@ -116,8 +180,14 @@ async fn an_unreadable_file_removes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_directory_is_held_and_can_be_approved() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
-    home.write("b.yaml", &assignment("other", "Parcel Runner", "Package Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("other", "Parcel Runner", "Package Room"),
+    );
     home.run().await;
     for file in ["a.yaml", "b.yaml", "property.yaml"] {
         home.remove(file);

@@ -6,11 +6,17 @@ use serde_json::json;
 #[tokio::test(start_paused = true)]
 async fn a_partner_is_assigned_and_a_second_run_changes_nothing() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"),
+    );
     let first = home.run().await;
     assert_eq!(
         first.steps(),
-        ["AssignDoor Front Entrance Parcel Runner", "AssignDoor Mail Room Parcel Runner"]
+        [
+            "AssignDoor Front Entrance Parcel Runner",
+            "AssignDoor Mail Room Parcel Runner"
+        ]
     );
     assert_eq!(first.left(), Vec::<String>::new());
     assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
@@ -31,7 +37,10 @@ async fn a_partner_is_assigned_and_a_second_run_changes_nothing() {
 async fn what_is_already_as_declared_is_adopted_without_a_write() {
     let home = Home::new();
     home.edit_door("Mail Room", &json!({"partner": "Parcel Runner"}));
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let first = home.run().await;
     assert_eq!((first.steps(), first.writes()), (vec![], 0));
     home.remove("a.yaml");
@@ -43,15 +52,39 @@ async fn what_is_already_as_declared_is_adopted_without_a_write() {
 #[tokio::test(start_paused = true)]
 async fn renames_and_moves_write_nothing() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("one", "Parcel Runner", "Front Entrance, Mail Room"));
-    home.write("b.yaml", &assignment("two", "Parcel Runner", "Package Room"));
-    home.write("k.yaml", &format!("{}  keyName: Tours\n", key("tours", "TourPass", &["Unit 101"])));
+    home.write(
+        "a.yaml",
+        &assignment("one", "Parcel Runner", "Front Entrance, Mail Room"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("two", "Parcel Runner", "Package Room"),
+    );
+    home.write(
+        "k.yaml",
+        &format!(
+            "{}  keyName: Tours\n",
+            key("tours", "TourPass", &["Unit 101"])
+        ),
+    );
     home.run().await;
     home.remove("a.yaml");
     home.remove("k.yaml");
-    home.write("c.yaml", &assignment("renamed", "Parcel Runner", "Front Entrance"));
-    home.write("b.yaml", &assignment("two", "Parcel Runner", "Package Room, Mail Room"));
-    home.write("l.yaml", &format!("{}  keyName: Tours\n", key("viewings", "TourPass", &["Unit 101"])));
+    home.write(
+        "c.yaml",
+        &assignment("renamed", "Parcel Runner", "Front Entrance"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("two", "Parcel Runner", "Package Room, Mail Room"),
+    );
+    home.write(
+        "l.yaml",
+        &format!(
+            "{}  keyName: Tours\n",
+            key("viewings", "TourPass", &["Unit 101"])
+        ),
+    );
     let after = home.run().await;
     assert_eq!((after.steps(), after.writes()), (vec![], 0));
     assert_eq!(after.refusals(), Vec::<String>::new());
@@ -60,12 +93,21 @@ async fn renames_and_moves_write_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_key_is_made_edited_and_deleted() {
     let home = Home::new();
-    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101", "Front Entrance"]));
+    home.write(
+        "k.yaml",
+        &key("tours", "TourPass", &["Unit 101", "Front Entrance"]),
+    );
     let made = home.run().await;
     assert_eq!(made.steps(), ["CreateKey tours TourPass"]);
     assert_eq!(made.left(), Vec::<String>::new());
     assert!(home.opens("Front Entrance", "TourPass"));
-    home.write("k.yaml", &format!("{}  keyName: Viewings\n", key("tours", "TourPass", &["Unit 101", "Unit 102"])));
+    home.write(
+        "k.yaml",
+        &format!(
+            "{}  keyName: Viewings\n",
+            key("tours", "TourPass", &["Unit 101", "Unit 102"])
+        ),
+    );
     let edited = home.run().await;
     assert_eq!(edited.steps(), ["UpdateKey tours TourPass"]);
     assert_eq!(edited.left(), Vec::<String>::new());
@@ -73,7 +115,11 @@ async fn a_key_is_made_edited_and_deleted() {
     let deleted = home.run().await;
     assert_eq!(deleted.steps(), ["DeleteKey Viewings TourPass"]);
     assert_eq!(deleted.left(), Vec::<String>::new());
-    assert!(home.simulator.key_uuid("Harbor Point", "Viewings").is_none());
+    assert!(
+        home.simulator
+            .key_uuid("Harbor Point", "Viewings")
+            .is_none()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,17 +128,30 @@ async fn a_keys_partner_never_changes_and_the_rest_goes_on() {
     home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
     home.run().await;
     home.write("k.yaml", &key("tours", "Parcel Runner", &["Unit 101"]));
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     let after = home.run().await;
     assert_eq!(after.refusals(), ["PartnerImmutable"]);
     let refusal = &after.pass().after.refusals[0];
     assert_eq!(
-        (refusal.cause.file.as_deref(), refusal.cause.line, refusal.cause.column),
+        (
+            refusal.cause.file.as_deref(),
+            refusal.cause.line,
+            refusal.cause.column
+        ),
         (Some("k.yaml"), Some(6), Some(12))
     );
     assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
-    assert_eq!(after.condition("PartnerKey/tours", "Stalled"), "True/PartnerImmutable");
-    assert_eq!(after.condition("DoorAssignment/parcel", "Ready"), "True/InSync");
+    assert_eq!(
+        after.condition("PartnerKey/tours", "Stalled"),
+        "True/PartnerImmutable"
+    );
+    assert_eq!(
+        after.condition("DoorAssignment/parcel", "Ready"),
+        "True/InSync"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +190,10 @@ spec:
 #[tokio::test(start_paused = true)]
 async fn a_hand_edit_is_restored_and_a_foreign_grant_is_only_reported() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     home.run().await;
     home.edit_door("Mail Room", &json!({"partner": null}));
     home.edit_door("Package Room", &json!({"partner": "TourPass"}));
@@ -142,7 +204,10 @@ async fn a_hand_edit_is_restored_and_a_foreign_grant_is_only_reported() {
     assert_eq!(home.holder("Package Room").as_deref(), Some("TourPass"));
     home.edit_door("Mail Room", &json!({"partner": "TourPass"}));
     let held = home.run().await;
-    assert_eq!(held.left(), ["ChangeDoor Mail Room Parcel Runner held DoorHeldByOther"]);
+    assert_eq!(
+        held.left(),
+        ["ChangeDoor Mail Room Parcel Runner held DoorHeldByOther"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -188,7 +253,11 @@ buildings:
     for number in 1..=499 {
         home.write(
             &format!("d{number}.yaml"),
-            &assignment(&format!("d{number}"), "Parcel Runner", &format!("D{number}")),
+            &assignment(
+                &format!("d{number}"),
+                "Parcel Runner",
+                &format!("D{number}"),
+            ),
         );
     }
     home.write("bad.yaml", &assignment("bad", "Nobody", "D1"));
@@ -202,7 +271,10 @@ buildings:
 async fn changes_cost_two_listings_and_the_changes() {
     let home = Home::with_three_pages();
     let doors: Vec<String> = (1..=60).map(|number| format!("D{number}")).collect();
-    home.write("a.yaml", &assignment("many", "Parcel Runner", &doors.join(", ")));
+    home.write(
+        "a.yaml",
+        &assignment("many", "Parcel Runner", &doors.join(", ")),
+    );
     let round = home.run().await;
     assert_eq!(round.writes(), 60);
     let calls: u64 = round.calls.values().sum();
@@ -212,13 +284,25 @@ async fn changes_cost_two_listings_and_the_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_of_a_resident_is_ever_kept_or_said() {
-    let canary = ["Zebulon Quist", "zq@example.invalid", "+15550100", "7654321"];
+    let canary = [
+        "Zebulon Quist",
+        "zq@example.invalid",
+        "+15550100",
+        "7654321",
+    ];
     let world = format!(
         "{}residents:\n  - {{ name: '{}', email: '{}', phone: '{}', doorcode: '{}' }}\n",
-        crate::fixture::WORLD, canary[0], canary[1], canary[2], canary[3]
+        crate::fixture::WORLD,
+        canary[0],
+        canary[1],
+        canary[2],
+        canary[3]
     );
     let home = Home::with_world(&world);
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Front Entrance, Mail Room"),
+    );
     home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
     home.sim("PUT", "faults", &json!([{"kind": "leakResidents"}]));
     let round = home.run().await;
@@ -245,8 +329,44 @@ async fn a_key_name_that_another_key_gives_up_is_waited_for() {
     home.write("l.yaml", &named("second", "Tours", "Unit 102"));
     let renamed = home.run().await;
     assert_eq!(renamed.steps(), ["UpdateKey Tours TourPass"]);
-    assert_eq!(renamed.plan().refusals[0].reason.to_string(), "WaitingForKeyName");
+    assert_eq!(
+        renamed.plan().refusals[0].reason.to_string(),
+        "WaitingForKeyName"
+    );
     let made = home.run().await;
     assert_eq!(made.steps(), ["CreateKey Tours TourPass"]);
     assert_eq!(made.left(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_edited_by_hand_is_restored_but_a_door_put_on_it_is_only_reported() {
+    let home = Home::new();
+    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101", "Front Entrance"]));
+    home.run().await;
+    home.edit_key(
+        "tours",
+        &json!({"removeDoors": ["Unit 101"], "addDoors": ["Mail Room"],
+            "schedule": [{"days": ["MONDAY"], "from": "08:00", "to": "09:00"}]}),
+    );
+    let after = home.run().await;
+    assert_eq!(after.steps(), ["UpdateKey tours TourPass"]);
+    assert_eq!(after.plan().drifted.len(), 1);
+    assert_eq!(after.pass().after.unmanaged.len(), 1, "Mail Room on the key");
+    assert!(home.opens("Unit 101", "TourPass"));
+    assert!(home.opens("Mail Room", "TourPass"));
+    assert_eq!(home.run().await.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_remade_by_hand_for_another_partner_is_refused_by_the_planner() {
+    let home = Home::new();
+    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101"]));
+    home.run().await;
+    let uuid = home.simulator.key_uuid("Harbor Point", "tours").unwrap();
+    home.sim("DELETE", &format!("keys/{uuid}"), &json!(null));
+    home.sim("POST", "keys", &json!({"building": "Harbor Point", "name": "tours", "partner": "Parcel Runner",
+        "doors": ["Unit 101"]}));
+    let after = home.run().await;
+    assert_eq!(after.refusals(), ["PartnerImmutable"]);
+    assert_eq!(after.writes(), 0);
 }

@@ -114,13 +114,9 @@ impl Doc {
         let spec = self.spec();
         let name = self.name.as_str();
         match self.says {
-            Says::Portfolio { .. } => {
-                Resource::Portfolio(Portfolio::new(name, typed(spec)))
-            }
+            Says::Portfolio { .. } => Resource::Portfolio(Portfolio::new(name, typed(spec))),
             Says::Property { .. } => Resource::Property(Property::new(name, typed(spec))),
-            Says::Assignment(_) => {
-                Resource::DoorAssignment(DoorAssignment::new(name, typed(spec)))
-            }
+            Says::Assignment(_) => Resource::DoorAssignment(DoorAssignment::new(name, typed(spec))),
             Says::Key(_) => Resource::PartnerKey(PartnerKey::new(name, typed(spec))),
         }
     }
@@ -230,7 +226,11 @@ impl Repo {
             if file.docs.is_empty() {
                 continue;
             }
-            folders.insert(path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned());
+            folders.insert(
+                path.rsplit_once('/')
+                    .map_or("", |(folder, _)| folder)
+                    .to_owned(),
+            );
             for (index, doc) in file.docs.iter().enumerate() {
                 take(path, index, doc, &mut snapshot);
             }

@@ -73,6 +73,8 @@ struct Scene {
     bin: Vec<(String, Doc)>,
     counter: u32,
     hold_ids: Vec<(String, String)>,
+    /// Something happened outside of rounds since the last one.
+    happened: bool,
 }
 
 impl Scene {
@@ -100,6 +102,7 @@ impl Scene {
             bin: Vec::new(),
             counter: 0,
             hold_ids: Vec::new(),
+            happened: true,
         }
     }
 
@@ -145,6 +148,7 @@ impl Scene {
             }
             Event::Happening(happening) => {
                 happenings::happen(self.simulator(), &self.place, happening);
+                self.happened = true;
                 Ok(())
             }
             Event::Wait(minutes) => {
@@ -172,7 +176,10 @@ impl Scene {
     }
 
     async fn wait(&self, minutes: u32) {
-        self.around.time.pass(Duration::from_secs(u64::from(minutes) * 60)).await;
+        self.around
+            .time
+            .pass(Duration::from_secs(u64::from(minutes) * 60))
+            .await;
     }
 
     fn gather(&self) {
@@ -183,11 +190,18 @@ impl Scene {
     }
 
     /// One round, judged. Returns whether it left everything as it was.
-    async fn round(&mut self, crash_at: Option<u32>, beside: Option<Beside>) -> Result<bool, Broken> {
+    async fn round(
+        &mut self,
+        crash_at: Option<u32>,
+        beside: Option<Beside>,
+    ) -> Result<bool, Broken> {
         self.gather();
-        let before = state(self.simulator());
+        let still = self.oracle.last_if_still().filter(|_| !self.happened);
+        let before = still.unwrap_or_else(|| state(self.simulator()));
+        self.happened = false;
         let now = self.around.time.now();
-        self.oracle.before_round(&self.repo, &before, &self.around.disk.ledgers(), now)?;
+        self.oracle
+            .before_round(&self.repo, &before, &self.around.disk.ledgers(), now)?;
         self.around.notes.borrow_mut().begin();
         self.around.effects.begin(crash_at, beside);
         let (commits, writes) = (self.around.disk.commits(), self.writes());
@@ -203,7 +217,11 @@ impl Scene {
         };
         if let Some(report) = &mut report {
             self.note_holds(report);
-            for pass in report.passes.iter_mut().filter_map(|(_, pass)| pass.as_mut().ok()) {
+            for pass in report
+                .passes
+                .iter_mut()
+                .filter_map(|(_, pass)| pass.as_mut().ok())
+            {
                 self.mutant.reports(&mut pass.statuses);
             }
         }
@@ -228,7 +246,8 @@ impl Scene {
     fn note_holds(&mut self, report: &RoundReport) {
         for (target, pass) in &report.passes {
             let Ok(pass) = pass else { continue };
-            self.hold_ids.retain(|(property, _)| *property != target.property);
+            self.hold_ids
+                .retain(|(property, _)| *property != target.property);
             if let Some(id) = &pass.after.hold_id {
                 self.hold_ids.push((target.property.clone(), id.clone()));
             }
@@ -253,7 +272,9 @@ impl Scene {
             *self.around.desk.0.borrow_mut() = snapshot;
         }
         let second = self.look().await;
-        self.oracle.tally.premises(Law::OrderDoesNotMatter, u64::from(!first.is_empty()));
+        self.oracle
+            .tally
+            .premises(Law::OrderDoesNotMatter, u64::from(!first.is_empty()));
         if first == second {
             return Ok(());
         }
@@ -269,7 +290,10 @@ impl Scene {
         let Some(Ok(report)) = report else {
             return Vec::new();
         };
-        let passes = report.passes.iter().filter_map(|(_, pass)| pass.as_ref().ok());
+        let passes = report
+            .passes
+            .iter()
+            .filter_map(|(_, pass)| pass.as_ref().ok());
         passes.map(|pass| words(&pass.plan)).collect()
     }
 
@@ -295,7 +319,10 @@ impl Scene {
             if !quiet || bytes != self.around.disk.bytes() {
                 return Err(Broken {
                     law: Law::ThenQuiet,
-                    how: format!("a round after everything was done was not quiet: {:?}", self.around.notes.borrow().sent),
+                    how: format!(
+                        "a round after everything was done was not quiet: {:?}",
+                        self.around.notes.borrow().sent
+                    ),
                 });
             }
         }
@@ -311,7 +338,10 @@ impl Scene {
         }
         Err(Broken {
             law: Law::ThenQuiet,
-            how: format!("still changing after twelve rounds: {:?}", self.around.notes.borrow().sent),
+            how: format!(
+                "still changing after twelve rounds: {:?}",
+                self.around.notes.borrow().sent
+            ),
         })
     }
 
@@ -322,6 +352,7 @@ impl Scene {
             let path = format!("/app/v1/doors/{door}/sync");
             call(self.simulator(), "POST", &path, &serde_json::json!({}));
         }
+        self.happened = true;
         self.round(None, None).await?;
         self.oracle.after_syncs(&self.around.disk.ledgers())
     }
@@ -331,6 +362,13 @@ impl Scene {
 fn words(plan: &Plan) -> String {
     format!(
         "{:#?}",
-        (&plan.steps, &plan.refusals, &plan.hold_id, &plan.plan_id, &plan.unmanaged, &plan.drifted)
+        (
+            &plan.steps,
+            &plan.refusals,
+            &plan.hold_id,
+            &plan.plan_id,
+            &plan.unmanaged,
+            &plan.drifted
+        )
     )
 }

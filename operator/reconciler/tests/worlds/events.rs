@@ -240,14 +240,18 @@ fn fault(rng: &mut Rng) -> Value {
         12 => json!({"kind": "shiftingPages", "path": list, "probability": probability}),
         13 => json!({"kind": "reorderedPage", "path": list, "probability": probability}),
         14 => json!({"kind": "repeatedPage", "path": list, "count": 3}),
-        15..=17 => json!({"kind": "staleRows", "versions": rng.u32(1..4), "probability": probability}),
+        15..=17 => {
+            json!({"kind": "staleRows", "versions": rng.u32(1..4), "probability": probability})
+        }
         18 => json!({"kind": "noLockRevision", "probability": probability}),
         19 => json!({"kind": "skewedDate", "seconds": rng.u32(100..4_000)}),
         20..=21 => json!({"kind": "buildingMissing"}),
         22 => json!({"kind": "throttled", "probability": 0.3, "retryAfter": rng.u32(1..40)}),
         23 => json!({"kind": "throttled", "probability": 0.2}),
         24 => json!({"kind": "serverError", "status": 503, "probability": probability / 2.0}),
-        25 => json!({"kind": "serverError", "applied": true, "method": write, "probability": probability}),
+        25 => {
+            json!({"kind": "serverError", "applied": true, "method": write, "probability": probability})
+        }
         26 => json!({"kind": "malformedJson", "probability": 0.2}),
         27 => json!({"kind": "syncRequiredLies"}),
         28 => json!({"kind": "extraNulls", "probability": probability}),

@@ -86,7 +86,10 @@ fn every_law_holds_in_random_worlds() {
         let seeds: Vec<u64> = worlds.iter().map(|(seed, _)| *seed).collect();
         println!("{law:?} is broken in worlds {seeds:?}");
         if let Some((seed, how)) = worlds.first() {
-            println!("{}", shrink::explain(*seed, events::of(*seed), how, Mutant::None));
+            println!(
+                "{}",
+                shrink::explain(*seed, events::of(*seed), how, Mutant::None)
+            );
         }
     }
     assert!(broken.is_empty(), "broken laws: {:?}", broken.keys());

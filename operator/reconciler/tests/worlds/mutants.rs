@@ -109,7 +109,9 @@ impl Mutant {
         match self {
             Self::IntentsAfterWrites => {
                 let intents = head["intents"].as_array().map_or(&[][..], Vec::as_slice);
-                return !intents.iter().any(|intent| intent.get("unknownSince").is_none());
+                return !intents
+                    .iter()
+                    .any(|intent| intent.get("unknownSince").is_none());
             }
             Self::IntentsForgotten => head["intents"] = json!([]),
             Self::DebtsForgotten => {
@@ -187,7 +189,10 @@ impl Mutant {
         if self != Self::UnknownIsEnforced {
             return;
         }
-        for condition in statuses.iter_mut().flat_map(|status| &mut status.conditions) {
+        for condition in statuses
+            .iter_mut()
+            .flat_map(|status| &mut status.conditions)
+        {
             if condition.kind == "Enforced" && condition.status == "Unknown" {
                 condition.status = String::from("True");
             }
@@ -296,7 +301,10 @@ impl Tamper {
         if single {
             self.row(&mut body, now);
         } else if let Some(rows) = body.get_mut("doors").and_then(Value::as_array_mut) {
-            for row in rows.iter_mut().filter(|row| row.get("accessRevision").is_some()) {
+            for row in rows
+                .iter_mut()
+                .filter(|row| row.get("accessRevision").is_some())
+            {
                 self.row(row, now);
             }
         }
@@ -312,7 +320,10 @@ impl Tamper {
         };
         let mut memory = self.memory.borrow_mut();
         let query = request.uri().query().unwrap_or_default();
-        let count = memory.rows.entry(format!("{list} {}", query.len())).or_default();
+        let count = memory
+            .rows
+            .entry(format!("{list} {}", query.len()))
+            .or_default();
         if !query.contains("pageToken") {
             *count = 0;
         }
@@ -326,7 +337,10 @@ impl Tamper {
         let mut memory = self.memory.borrow_mut();
         let uuid = row["uuid"].as_str().unwrap_or_default().to_owned();
         let access = row["accessRevision"].as_i64().unwrap_or(0);
-        let first = *memory.first_shown.entry((uuid.clone(), access)).or_insert(now);
+        let first = *memory
+            .first_shown
+            .entry((uuid.clone(), access))
+            .or_insert(now);
         let time = |field: &str| {
             row["sync"][field]
                 .as_str()
@@ -344,7 +358,10 @@ impl Tamper {
         }
         if self.mutant == Mutant::LocksNeverFallBack {
             let serial = row["device"]["serialNumber"].as_str().unwrap_or_default();
-            let highest = memory.highest.entry(format!("{uuid} {serial}")).or_default();
+            let highest = memory
+                .highest
+                .entry(format!("{uuid} {serial}"))
+                .or_default();
             *highest = (*highest).max(row["lockRevision"].as_i64().unwrap_or(0));
             if row["lockRevision"].is_number() {
                 row["lockRevision"] = json!(*highest);

@@ -27,6 +27,8 @@ pub struct Disk {
 struct Kept {
     head: Vec<u8>,
     doors: Vec<u8>,
+    /// The same as JSON values.
+    values: Rc<(Value, Value)>,
     /// Counts commits, for compare-and-swap.
     version: u64,
 }
@@ -46,8 +48,7 @@ impl Disk {
     pub fn has_begun(&self, subject: &str) -> bool {
         let kept = self.kept.borrow();
         kept.values().any(|kept| {
-            let head: Value = serde_json::from_slice(&kept.head).unwrap();
-            let intents = head["intents"].as_array().into_iter().flatten();
+            let intents = kept.values.0["intents"].as_array().into_iter().flatten();
             let mut writes = intents.map(|intent| &intent["write"]);
             writes.any(|write| {
                 ["door", "key", "clientRef"]
@@ -66,11 +67,10 @@ impl Disk {
     }
 
     /// The ledgers as JSON, by building.
-    pub fn ledgers(&self) -> BTreeMap<uuid::Uuid, (Value, Value)> {
-        let parse = |bytes: &[u8]| serde_json::from_slice(bytes).unwrap();
+    pub fn ledgers(&self) -> BTreeMap<uuid::Uuid, Rc<(Value, Value)>> {
         let kept = self.kept.borrow();
         kept.iter()
-            .map(|(building, kept)| (building.0, (parse(&kept.head), parse(&kept.doors))))
+            .map(|(building, kept)| (building.0, Rc::clone(&kept.values)))
             .collect()
     }
 }
@@ -137,14 +137,20 @@ impl Ledgers for Store {
         if expected.unwrap_or(0) != found {
             return Err(Self::failed("another process wrote since it was loaded"));
         }
-        let begun = ledger.head.intents.iter().filter(|intent| intent.unknown_since.is_none());
-        *self.disk.under_way.borrow_mut() = begun.filter_map(|intent| subject(&intent.write)).collect();
+        let begun = ledger
+            .head
+            .intents
+            .iter()
+            .filter(|intent| intent.unknown_since.is_none());
+        *self.disk.under_way.borrow_mut() =
+            begun.filter_map(|intent| subject(&intent.write)).collect();
         let mut head = serde_json::to_value(&ledger.head).unwrap();
         let mut doors = serde_json::to_value(&ledger.doors).unwrap();
         if self.mutant.commits(&mut head, &mut doors) {
             let kept = Kept {
                 head: serde_json::to_vec(&head).unwrap(),
                 doors: serde_json::to_vec(&doors).unwrap(),
+                values: Rc::new((head, doors)),
                 version: found + 1,
             };
             self.disk.kept.borrow_mut().insert(ledger.building, kept);

@@ -58,8 +58,16 @@ impl Notes {
             .and_then(|value| value.to_str().ok())
             .unwrap_or("-");
         let body = String::from_utf8_lossy(request.body());
-        let path = request.uri().path_and_query().map_or("", |path| path.as_str());
-        writeln!(self.requests, "{} {path} {if_match} {body}", request.method()).unwrap();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("", |path| path.as_str());
+        writeln!(
+            self.requests,
+            "{} {path} {if_match} {body}",
+            request.method()
+        )
+        .unwrap();
         if *request.method() != Method::GET && path.starts_with("/v1/") {
             let mark = serde_json::from_slice::<Value>(request.body())
                 .ok()
@@ -74,7 +82,12 @@ impl Notes {
     }
 
     fn response(&mut self, request: &Request<Bytes>, body: &Value) {
-        let rows = |field: &str| body.get(field).and_then(Value::as_array).into_iter().flatten();
+        let rows = |field: &str| {
+            body.get(field)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
         let single = [body, body.get("key").unwrap_or(&Value::Null)];
         for row in rows("doors").chain(rows("keys")).chain(single) {
             if let (Some(uuid), Some(revision)) = (uuid_of(row, "uuid"), row["revision"].as_i64()) {
@@ -141,10 +154,9 @@ impl Transport for Wire {
             Outcome::Lost { delay } => {
                 tokio::time::sleep(delay).await;
                 self.time.now();
-                self.tamper.lost(&request, &self.simulator).map_or_else(
-                    || Err(TransportError::broken("the connection broke")),
-                    Ok,
-                )
+                self.tamper
+                    .lost(&request, &self.simulator)
+                    .map_or_else(|| Err(TransportError::broken("the connection broke")), Ok)
             }
         }
     }

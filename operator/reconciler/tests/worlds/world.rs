@@ -42,7 +42,12 @@ pub fn draw(seed: u64) -> (Place, Simulator, Repo) {
             .copied()
             .filter(|_| index == 0 || rng.u8(0..5) > 0)
             .collect();
-        writeln!(yaml, "  - {{ name: {partner}, authorizedAt: [{}] }}", at.join(", ")).unwrap();
+        writeln!(
+            yaml,
+            "  - {{ name: {partner}, authorizedAt: [{}] }}",
+            at.join(", ")
+        )
+        .unwrap();
     }
     writeln!(
         yaml,
@@ -60,7 +65,8 @@ pub fn draw(seed: u64) -> (Place, Simulator, Repo) {
     }
     let clock = Clock::manual(START.parse().unwrap());
     let file = WorldFile::parse(&yaml).unwrap();
-    let simulator = Simulator::new(file, seed, clock).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
+    let simulator =
+        Simulator::new(file, seed, clock).unwrap_or_else(|error| panic!("{error}\n{yaml}"));
     let uuids = partners
         .iter()
         .map(|name| simulator.partner_uuid(name).unwrap())
@@ -96,7 +102,11 @@ fn building(name: &'static str, partners: &[&str], rng: &mut Rng, yaml: &mut Str
         .unwrap();
         if unit {
             let vacancy = ["Vacant", "Occupied"][rng.usize(0..2)];
-            write!(yaml, ", doorType: Residence, unit: 'u{number}', vacancy: {vacancy}").unwrap();
+            write!(
+                yaml,
+                ", doorType: Residence, unit: 'u{number}', vacancy: {vacancy}"
+            )
+            .unwrap();
             units.push(name.clone());
         }
         // The first partner is authorised everywhere.
@@ -164,7 +174,11 @@ fn repo(place: &Place, rng: &mut Rng) -> Repo {
         );
         for number in 0..rng.usize(1..=3) {
             let doc = assignment(place, building, &format!("{folder}-da{number}"), rng);
-            add(&mut repo, &format!("{folder}/doors-{}.yaml", number % 2), doc);
+            add(
+                &mut repo,
+                &format!("{folder}/doors-{}.yaml", number % 2),
+                doc,
+            );
         }
         for number in 0..rng.usize(0..=2) {
             let doc = key(place, building, &format!("{folder}-pk{number}"), rng);

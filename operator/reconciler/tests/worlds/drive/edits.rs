@@ -79,7 +79,10 @@ impl Editor<'_> {
                     doc.broken = true;
                 }
             }
-            Edit::Mend => repo.docs_mut().into_iter().for_each(|doc| doc.broken = false),
+            Edit::Mend => repo
+                .docs_mut()
+                .into_iter()
+                .for_each(|doc| doc.broken = false),
             Edit::Limits(seed) => {
                 let mut rng = Rng::with_seed(*seed);
                 for doc in repo.docs_mut() {
@@ -124,7 +127,10 @@ impl Editor<'_> {
         } else {
             let name = format!("{folder}-new-da{}", self.counter);
             let file = ["doors-0", "doors-1"][rng.usize(0..2)];
-            (world::assignment(self.place, building, &name, &mut rng), file)
+            (
+                world::assignment(self.place, building, &name, &mut rng),
+                file,
+            )
         };
         world::add(repo, &format!("{folder}/{file}.yaml"), doc);
     }

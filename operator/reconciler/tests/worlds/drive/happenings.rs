@@ -39,7 +39,12 @@ pub fn state(simulator: &Simulator) -> Value {
         .flatten()
         .find_map(|building| building["doors"][0]["uuid"].as_str())
     {
-        call(simulator, "PATCH", &format!("/sim/v1/doors/{door}"), &json!({}));
+        call(
+            simulator,
+            "PATCH",
+            &format!("/sim/v1/doors/{door}"),
+            &json!({}),
+        );
     }
     parameters["logLimit"] = limit;
     call(simulator, "PUT", "/sim/v1/parameters", &parameters);
@@ -173,9 +178,7 @@ fn request(
             ("PATCH", door(*at)?, json!({"serialNumber": serial}))
         }
         Happening::DeviceTaken(at) => ("PATCH", door(*at)?, json!({"serialNumber": null})),
-        Happening::LockRestored(at) => {
-            ("POST", format!("{}/restore-lock", door(*at)?), json!({}))
-        }
+        Happening::LockRestored(at) => ("POST", format!("{}/restore-lock", door(*at)?), json!({})),
         Happening::Sync(at, kind, phase) => {
             let door = pick(&stock.doors, *at)?;
             let path = format!("/app/v1/doors/{door}/sync");
@@ -184,14 +187,24 @@ fn request(
         Happening::FirstUse(at, who) => {
             let door = pick(&stock.doors, *at)?;
             let who = partner_uuid(place, *who)?;
-            ("POST", format!("/locks/{door}/try"), json!({"partnerUuid": who}))
+            (
+                "POST",
+                format!("/locks/{door}/try"),
+                json!({"partnerUuid": who}),
+            )
         }
         Happening::Vacancy(at, vacant) => {
             let unit = pick(&stock.units, *at)?;
             let vacancy = if *vacant { "VACANT" } else { "OCCUPIED" };
-            ("PATCH", format!("/sim/v1/doors/{unit}"), json!({"vacancy": vacancy}))
+            (
+                "PATCH",
+                format!("/sim/v1/doors/{unit}"),
+                json!({"vacancy": vacancy}),
+            )
         }
-        Happening::Authorised(at, who) => decision(building(*at)?.name, partner(*who)?, true, false),
+        Happening::Authorised(at, who) => {
+            decision(building(*at)?.name, partner(*who)?, true, false)
+        }
         Happening::Withdrawn(at, who, force) => {
             decision(building(*at)?.name, partner(*who)?, false, *force)
         }
@@ -204,7 +217,11 @@ fn decision(
     authorised: bool,
     force: bool,
 ) -> (&'static str, String, Value) {
-    let state = if authorised { "Authorized" } else { "Withdrawn" };
+    let state = if authorised {
+        "Authorized"
+    } else {
+        "Withdrawn"
+    };
     let body = json!({"building": building, "partner": partner, "state": state, "force": force});
     ("POST", String::from("/sim/v1/partners"), body)
 }

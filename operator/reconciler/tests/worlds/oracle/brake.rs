@@ -103,9 +103,7 @@ impl Brake {
         let Some((owner, said)) = self.held.get(&asked) else {
             return Ok(());
         };
-        let unchanged = causes
-            .iter()
-            .all(|declared| says(declared, owner) == *said);
+        let unchanged = causes.iter().all(|declared| says(declared, owner) == *said);
         if !unchanged {
             return Ok(());
         }
@@ -117,7 +115,9 @@ impl Brake {
 
     /// Takes note of what the brake holds now.
     pub fn note_held(&mut self, plan: &Plan, declared: Option<&(Timestamp, Rc<Declared>)>) {
-        let Some((_, declared)) = declared else { return };
+        let Some((_, declared)) = declared else {
+            return;
+        };
         for step in &plan.steps {
             if step.held != Some(Reason::RemovalLimitExceeded) {
                 continue;
@@ -137,7 +137,11 @@ impl Brake {
 
 fn says(declared: &Declared, owner: &str) -> String {
     let gone = String::from("gone");
-    let said = declared.says.get(owner).cloned().unwrap_or_else(|| gone.clone());
+    let said = declared
+        .says
+        .get(owner)
+        .cloned()
+        .unwrap_or_else(|| gone.clone());
     // Whether the last pass has forgotten it already makes no difference.
     if said.starts_with("Some((true") || said == "None" {
         gone
@@ -149,8 +153,8 @@ fn says(declared: &Declared, owner: &str) -> String {
 fn charged(ledgers: &Ledgers) -> BTreeMap<Uuid, u64> {
     ledgers
         .iter()
-        .map(|(building, (head, _))| {
-            let charges = head["charges"].as_array().into_iter().flatten();
+        .map(|(building, ledger)| {
+            let charges = ledger.0["charges"].as_array().into_iter().flatten();
             let losses = charges.filter_map(|charge| charge["losses"].as_u64()).sum();
             (*building, losses)
         })

@@ -77,7 +77,10 @@ impl Memory {
             };
             let follows = match &object.certain {
                 Some(certain) => may_follow(certain, now),
-                None => object.possible.iter().all(|possible| may_follow(possible, now)),
+                None => object
+                    .possible
+                    .iter()
+                    .all(|possible| may_follow(possible, now)),
             };
             if here && follows {
                 object.certain = Some(now.clone());
@@ -94,7 +97,10 @@ impl Memory {
     /// What an object surely says, as text; for comparing.
     pub fn says(&self, owner: &str) -> String {
         let object = self.0.get(owner);
-        format!("{:?}", object.map(|object| (object.gone, object.in_force())))
+        format!(
+            "{:?}",
+            object.map(|object| (object.gone, object.in_force()))
+        )
     }
 }
 
@@ -196,8 +202,16 @@ impl Declared {
             }
         }
         declared.limits = (
-            limits.iter().map(|(removals, _)| *removals).max().unwrap_or(25),
-            limits.iter().map(|(_, percent)| *percent).max().unwrap_or(25),
+            limits
+                .iter()
+                .map(|(removals, _)| *removals)
+                .max()
+                .unwrap_or(25),
+            limits
+                .iter()
+                .map(|(_, percent)| *percent)
+                .max()
+                .unwrap_or(25),
         );
         for (owner, object) in &memory.0 {
             for says in object.perhaps() {
@@ -208,11 +222,15 @@ impl Declared {
                 declared.surely(owner, says, speaks, registry, now);
             }
             declared.says.insert(owner.clone(), memory.says(owner));
-            if let (Some(Says::Key(before)), Some(Says::Key(now))) = (&object.certain, &object.now) {
+            if let (Some(Says::Key(before)), Some(Says::Key(now))) = (&object.certain, &object.now)
+            {
                 declared.illegal_keys += u64::from(before.partner != now.partner);
             }
         }
-        declared.approvals = repo.readable().filter_map(|(_, doc)| approval(doc)).collect();
+        declared.approvals = repo
+            .readable()
+            .filter_map(|(_, doc)| approval(doc))
+            .collect();
         declared
     }
 
@@ -239,7 +257,8 @@ impl Declared {
             return;
         };
         let listed = partners.iter().filter_map(|name| registry.partner(name));
-        self.maybe_listed.extend(listed.map(|partner| (building, partner)));
+        self.maybe_listed
+            .extend(listed.map(|partner| (building, partner)));
         if *removes_added {
             self.removes_added.insert(building);
         }
@@ -261,7 +280,8 @@ impl Declared {
                 let by_time = assignment.until.is_some() || assignment.doors == Wanted::VacantUnits;
                 let over = assignment.until.is_some_and(|until| until <= now);
                 let owner = owner.to_owned();
-                self.named_by.extend(doors.iter().map(|door| (*door, owner.clone())));
+                self.named_by
+                    .extend(doors.iter().map(|door| (*door, owner.clone())));
                 let Some(partner) = registry.partner(&assignment.partner) else {
                     return;
                 };
@@ -275,13 +295,15 @@ impl Declared {
                 }
             }
             Says::Key(key) => {
-                let (Some(building), Some(partner)) =
-                    (registry.building(&key.property), registry.partner(&key.partner))
-                else {
+                let (Some(building), Some(partner)) = (
+                    registry.building(&key.property),
+                    registry.partner(&key.partner),
+                ) else {
                     return;
                 };
                 let name = key.key_name.clone();
-                self.maybe_keys.push((building, name, partner, owner.to_owned()));
+                self.maybe_keys
+                    .push((building, name, partner, owner.to_owned()));
                 let doors = key.doors.keys();
                 self.maybe_key.extend(
                     doors
@@ -302,23 +324,34 @@ impl Declared {
         now: Timestamp,
     ) {
         let (building, partner) = match says {
-            Says::Assignment(Assignment { property, partner, .. })
-            | Says::Key(Key { property, partner, .. }) => {
-                match (registry.building(property), registry.partner(partner)) {
-                    (Some(building), Some(partner)) => (building, partner),
-                    _ => return,
-                }
-            }
+            Says::Assignment(Assignment {
+                property, partner, ..
+            })
+            | Says::Key(Key {
+                property, partner, ..
+            }) => match (registry.building(property), registry.partner(partner)) {
+                (Some(building), Some(partner)) => (building, partner),
+                _ => return,
+            },
             _ => return,
         };
         let listed = self.maybe_listed.contains(&(building, partner));
         match says {
-            Says::Assignment(Assignment { doors: Wanted::Named(names), until, .. }) => {
-                let soon = now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap();
+            Says::Assignment(Assignment {
+                doors: Wanted::Named(names),
+                until,
+                ..
+            }) => {
+                let soon = now
+                    .saturating_add(jiff::SignedDuration::from_hours(1))
+                    .unwrap();
                 if until.is_some_and(|until| until <= soon) {
                     return;
                 }
-                for door in names.iter().filter_map(|name| registry.surely_means(building, name)) {
+                for door in names
+                    .iter()
+                    .filter_map(|name| registry.surely_means(building, name))
+                {
                     self.silent_pairs += u64::from(!speaks);
                     self.sure_door.entry(door).or_default().push(SureDoor {
                         owner: owner.to_owned(),

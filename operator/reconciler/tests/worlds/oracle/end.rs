@@ -49,7 +49,9 @@ impl Oracle {
                 }
                 self.tally.premise(Law::Converges);
                 if holder != Some(sure.partner) {
-                    return Err(Self::broken(format!("{sure:?} is declared and this is so: {row}")));
+                    return Err(Self::broken(format!(
+                        "{sure:?} is declared and this is so: {row}"
+                    )));
                 }
             }
             let Some(holder) = holder else { continue };
@@ -77,17 +79,16 @@ impl Oracle {
             let key = uuid(&row["uuid"]).unwrap();
             let made_by_us = self.our_keys.contains(&key) && !row["clientRef"].is_null();
             // Some other object may have taken it over, by its name or by what it opens.
-            let perhaps = declared
-                .maybe_keys
-                .iter()
-                .any(|(building, _, partner, _)| {
-                    *building == home && Some(*partner) == uuid(&row["partnerUuid"])
-                });
+            let perhaps = declared.maybe_keys.iter().any(|(building, _, partner, _)| {
+                *building == home && Some(*partner) == uuid(&row["partnerUuid"])
+            });
             if !made_by_us || perhaps || self.held_subjects.contains(&key) {
                 continue;
             }
             self.tally.premise(Law::Converges);
-            return Err(Self::broken(format!("nobody declares a key that we made: {row}")));
+            return Err(Self::broken(format!(
+                "nobody declares a key that we made: {row}"
+            )));
         }
         Ok(())
     }
@@ -123,7 +124,9 @@ impl Oracle {
             })
             .collect();
         let right = row.is_some_and(|row| uuid(&row["partnerUuid"]) == Some(sure.partner));
-        let complete = doors.iter().all(|(door, codes)| on_key.get(door) == Some(codes));
+        let complete = doors
+            .iter()
+            .all(|(door, codes)| on_key.get(door) == Some(codes));
         if right && complete {
             return Ok(());
         }

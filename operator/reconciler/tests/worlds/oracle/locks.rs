@@ -27,7 +27,7 @@ impl Oracle {
             let door = uuid(&row["uuid"]).unwrap();
             let record = ledgers
                 .get(&building)
-                .map_or(&Value::Null, |(_, doors)| &doors[door.to_string()]);
+                .map_or(&Value::Null, |ledger| &ledger.1[door.to_string()]);
             let seen = record["seen"]["accessRevision"].as_i64();
             let may_open = |partner: Uuid| {
                 let entries = record["mayOpen"].as_array().into_iter().flatten();
@@ -48,7 +48,9 @@ impl Oracle {
                 if told && !may_open(entry.partner) {
                     return Err(Broken {
                         law: Law::MayOpenCovers,
-                        how: format!("the lock of {door} accepts {entry:?}; the ledger says {record}"),
+                        how: format!(
+                            "the lock of {door} accepts {entry:?}; the ledger says {record}"
+                        ),
                     });
                 }
             }
@@ -77,7 +79,8 @@ impl Oracle {
         for (home, row) in rows(after.state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
             // What the look could not show, the status cannot know.
-            let hidden = after.stale || self.beside.contains(&door) || self.went_back_now(door, after);
+            let hidden =
+                after.stale || self.beside.contains(&door) || self.went_back_now(door, after);
             if home != building || hidden {
                 continue;
             }
@@ -94,8 +97,16 @@ impl Oracle {
                     // A door that is claimed twice is nobody's pair; the property answers for it.
                     .filter(|_| declared.partners_at(door).count() == 1)
                     .map(|sure| sure.owner.clone());
-                let taken = self.took.get(&(door, entry.partner)).filter(|_| entry.key.is_none());
-                for owner in property.iter().cloned().chain(by_object).chain(taken.cloned()) {
+                let taken = self
+                    .took
+                    .get(&(door, entry.partner))
+                    .filter(|_| entry.key.is_none());
+                for owner in property
+                    .iter()
+                    .cloned()
+                    .chain(by_object)
+                    .chain(taken.cloned())
+                {
                     if statuses.get(&owner) == Some(&"True") {
                         return Err(Broken {
                             law: Law::NeverEnforcedTooEarly,

@@ -132,15 +132,21 @@ impl Oracle {
     fn lock_took(&mut self, door: Uuid, entry: &Value) {
         let revision = entry["detail"]["accessRevision"].as_u64().unwrap_or(0);
         let before = self.delivered.insert(door, revision);
-        let refused = entry["what"].as_str().is_some_and(|what| what.contains("refused"));
-        if entry["actor"] == "hand" || (!refused && before.is_some_and(|before| revision < before)) {
+        let refused = entry["what"]
+            .as_str()
+            .is_some_and(|what| what.contains("refused"));
+        if entry["actor"] == "hand" || (!refused && before.is_some_and(|before| revision < before))
+        {
             self.went_back.insert(door);
         }
     }
 
     fn by_hand(&mut self, change: &DoorChange) {
         self.beside.insert(change.door);
-        let declared = self.recent.last().map(|(_, declared)| std::rc::Rc::clone(declared));
+        let declared = self
+            .recent
+            .last()
+            .map(|(_, declared)| std::rc::Rc::clone(declared));
         if let Some(declared) = declared {
             self.adopt(&declared);
         }
@@ -203,10 +209,20 @@ impl Oracle {
         }
         let exempt = self.approved.contains(&change.call);
         let pairs = self.ours_by_building();
-        self.brake.judge(&change, &causes, exempt, &pairs, &self.registry, &mut self.tally)?;
+        self.brake.judge(
+            &change,
+            &causes,
+            exempt,
+            &pairs,
+            &self.registry,
+            &mut self.tally,
+        )?;
         self.labels.made(&change, &causes, state);
         if change.call.0.starts_with("POST")
-            && let Some(key) = change.doors.first().and_then(|door| door.gained().first().and_then(|entry| entry.key))
+            && let Some(key) = change
+                .doors
+                .first()
+                .and_then(|door| door.gained().first().and_then(|entry| entry.key))
         {
             self.our_keys.insert(key);
         }
@@ -283,7 +299,9 @@ impl Oracle {
             let deleted = change.call.0.starts_with("DELETE");
             let ours = self.ours.contains(&(door.door, lost.partner, lost.key))
                 || (deleted && lost.key.is_some_and(|key| self.our_keys.contains(&key)));
-            let removes_added = causes.iter().any(|declared| declared.removes_added.contains(&home));
+            let removes_added = causes
+                .iter()
+                .any(|declared| declared.removes_added.contains(&home));
             if !ours && !removes_added {
                 return Err(Broken {
                     law: Law::LossesAreOurs,
@@ -291,7 +309,9 @@ impl Oracle {
                 });
             }
             // Declared all the time in which this may have been decided.
-            let keeper = causes.iter().map(|declared| keeper(declared, door.door, &lost, self.key_name(&lost)));
+            let keeper = causes
+                .iter()
+                .map(|declared| keeper(declared, door.door, &lost, self.key_name(&lost)));
             let keepers: Option<Vec<(String, bool)>> = keeper.collect();
             if let Some((owner, speaks)) = keepers.and_then(|keepers| keepers.last().cloned()) {
                 let law = if speaks {
@@ -310,7 +330,11 @@ impl Oracle {
 
     /// Remembers the object that alone declared what it declares no more.
     fn note_for_whom(&mut self, change: &Change, door: &DoorChange) {
-        let before = self.recent.len().checked_sub(2).and_then(|at| self.recent.get(at));
+        let before = self
+            .recent
+            .len()
+            .checked_sub(2)
+            .and_then(|at| self.recent.get(at));
         let (Some((_, before)), false) = (before, change.late) else {
             return;
         };
@@ -318,7 +342,9 @@ impl Oracle {
             let mut owners = before.sure_door.get(&door.door).into_iter().flatten();
             let pair = (door.door, lost.partner);
             match (owners.next(), owners.next()) {
-                (Some(only), None) if only.partner == lost.partner && self.surely_ours.contains(&pair) => {
+                (Some(only), None)
+                    if only.partner == lost.partner && self.surely_ours.contains(&pair) =>
+                {
                     self.took.insert(pair, only.owner.clone());
                 }
                 _ => {}
@@ -343,7 +369,10 @@ impl Oracle {
         state: &Value,
     ) -> Result<(), Broken> {
         let mut missing = Vec::new();
-        let home = change.doors.first().and_then(|door| self.registry.home(door.door));
+        let home = change
+            .doors
+            .first()
+            .and_then(|door| self.registry.home(door.door));
         for list in ["doors", "keys"] {
             for (building, row) in rows(state, list) {
                 let row = uuid(&row["uuid"]).unwrap();

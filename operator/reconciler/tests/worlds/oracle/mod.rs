@@ -32,7 +32,7 @@ use log::{Access, Change};
 use registry::Registry;
 
 /// The ledgers as JSON: head and doors by building.
-pub type Ledgers = BTreeMap<Uuid, (Value, Value)>;
+pub type Ledgers = BTreeMap<Uuid, Rc<(Value, Value)>>;
 
 /// A write takes effect up to ten minutes after it was sent, and a round may take long: what was declared within
 /// this time before a late effect may be its cause.
@@ -120,6 +120,15 @@ impl Oracle {
         }
     }
 
+    /// The world as it was last looked at, if nothing can have changed in it since by itself.
+    pub fn last_if_still(&self) -> Option<Value> {
+        (self.last["eventsUnderWay"] == 0).then(|| {
+            let mut still = self.last.clone();
+            still["log"] = Value::Array(Vec::new());
+            still
+        })
+    }
+
     /// Takes note of what is declared as a round begins, and of what happened since the last one.
     pub fn before_round(
         &mut self,
@@ -139,8 +148,7 @@ impl Oracle {
             let covered = self.shown.get(id).cloned().unwrap_or_default();
             self.approved.extend(covered);
         }
-        self.recent
-            .retain(|(at, _)| now.duration_since(*at) < LATE);
+        self.recent.retain(|(at, _)| now.duration_since(*at) < LATE);
         self.recent.push((now, Rc::clone(&declared)));
         self.brake.begin(&declared, ledgers);
         self.tally
@@ -276,7 +284,10 @@ impl Oracle {
             }
         }
         let own = self.ours_by_building();
-        let many = partial.iter().filter(|building| own.contains_key(building)).count();
+        let many = partial
+            .iter()
+            .filter(|building| own.contains_key(building))
+            .count();
         self.tally
             .premises(Law::PartialViewLosesNothing, u64::try_from(many).unwrap());
     }
@@ -297,26 +308,42 @@ impl Oracle {
             Some((owner, refusal.message.clone()))
         });
         self.refused.extend(refused);
-        let held: Vec<&Step> = plan.steps.iter().filter(|step| step.held.is_some()).collect();
+        let held: Vec<&Step> = plan
+            .steps
+            .iter()
+            .filter(|step| step.held.is_some())
+            .collect();
         for step in held {
             self.held_owners.insert(step.owner.to_string());
-            self.held_subjects
-                .extend(step.door.as_ref().and_then(|door| door.uuid).map(|uuid| uuid.0));
-            self.held_subjects
-                .extend(step.key.as_ref().and_then(|key| key.uuid).map(|uuid| uuid.0));
+            self.held_subjects.extend(
+                step.door
+                    .as_ref()
+                    .and_then(|door| door.uuid)
+                    .map(|uuid| uuid.0),
+            );
+            self.held_subjects.extend(
+                step.key
+                    .as_ref()
+                    .and_then(|key| key.uuid)
+                    .map(|uuid| uuid.0),
+            );
         }
     }
 
     /// Whether the last report refuses something of an object; if a text is given, something about that.
     fn is_refused(&self, owner: &str, about: Option<&str>) -> bool {
-        self.refused.iter().any(|(of, message)| {
-            of == owner && about.is_none_or(|about| message.contains(about))
-        })
+        self.refused
+            .iter()
+            .any(|(of, message)| of == owner && about.is_none_or(|about| message.contains(about)))
     }
 
     /// What was declared when a write was decided on: in this round, or, if it took effect late, in a recent one.
     fn causes(&self, change: &Change, in_round: bool) -> Vec<Rc<Declared>> {
-        let since = if in_round && !change.late { 1 } else { self.recent.len() };
+        let since = if in_round && !change.late {
+            1
+        } else {
+            self.recent.len()
+        };
         let skipped = self.recent.len().saturating_sub(since);
         self.recent
             .iter()
@@ -336,9 +363,7 @@ pub fn call_of(step: &Step) -> Call {
         Write::UpdateKey { key, if_match, .. } => {
             (format!("PATCH /v1/keys/{key}"), Some(*if_match))
         }
-        Write::DeleteKey { key, if_match } => {
-            (format!("DELETE /v1/keys/{key}"), Some(*if_match))
-        }
+        Write::DeleteKey { key, if_match } => (format!("DELETE /v1/keys/{key}"), Some(*if_match)),
     }
 }
 

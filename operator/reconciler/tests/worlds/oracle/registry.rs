@@ -111,7 +111,14 @@ impl Registry {
     /// The door that a name surely means: nobody else ever had it, and the door never had another.
     pub fn surely_means(&self, building: Uuid, name: &str) -> Option<Uuid> {
         match self.may_mean(building, name).as_slice() {
-            [door] if self.doors.get(door).is_some_and(|door| door.names.len() == 1) => Some(*door),
+            [door]
+                if self
+                    .doors
+                    .get(door)
+                    .is_some_and(|door| door.names.len() == 1) =>
+            {
+                Some(*door)
+            }
             _ => None,
         }
     }

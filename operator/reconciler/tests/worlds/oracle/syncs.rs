@@ -37,12 +37,14 @@ impl Oracle {
         let mut owed = Vec::new();
         for door in self.doors_with_device() {
             let home = self.registry.home(door).unwrap();
-            let Some((_, doors)) = ledgers.get(&home) else {
+            let Some(ledger) = ledgers.get(&home) else {
                 continue;
             };
-            let record = &doors[door.to_string()];
+            let record = &ledger.1[door.to_string()];
             let entries = record["mayOpen"].as_array().into_iter().flatten();
-            let gone = entries.filter(|entry| !entry["goneSince"].is_null()).count();
+            let gone = entries
+                .filter(|entry| !entry["goneSince"].is_null())
+                .count();
             if gone > 0 || !record["unknown"].is_null() {
                 owed.push((door, record.clone()));
             }
