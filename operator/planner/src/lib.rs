@@ -15,6 +15,7 @@ pub mod declared;
 pub mod digest;
 mod door_steps;
 mod door_wants;
+pub mod elsewhere;
 pub mod exposure;
 pub mod guard;
 pub mod ids;

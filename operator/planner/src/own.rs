@@ -125,7 +125,7 @@ fn own_updated_key(
     };
     let client_ref = before.and_then(|record| record.client_ref.clone());
     // Removing doors that somebody added by hand is the Property's doing; the key stays its object's.
-    let owner = intent.owner.clone();
+    let owner = before.map_or_else(|| intent.owner.clone(), |record| record.owner.clone());
     let added = patch.add_doors.iter().map(|entry| entry.door);
     let doors = owned_doors(row, owned_before.into_iter().chain(added));
     ledger.head_mut().keys.insert(

@@ -2,12 +2,13 @@
 //! commit answers, read back, commit proofs.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use opendoor_door_os::{Building, DoorOs};
 use opendoor_planner::conditions::{ObjectStatus, statuses};
 use opendoor_planner::declared::Declared;
+use opendoor_planner::elsewhere::{mark_elsewhere, uuids_not_here};
 use opendoor_planner::guard::{Guard, losses_in_window, note_decisions};
 use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid};
 use opendoor_planner::intake::{Taken, take_in};
@@ -25,6 +26,9 @@ use crate::snapshot::Snapshot;
 
 /// Rows of one page of a listing: what a read-back by listing costs.
 const PAGE: usize = 500;
+
+/// Most uuids that are looked up one by one because their building does not list them.
+const MOST_ASKED: usize = 10;
 
 /// The world a pass acts on.
 #[derive(Debug)]
@@ -167,6 +171,10 @@ struct Pass<'a, D, L, S, C, O> {
     settled: Vec<Settled>,
     /// How many of `settled` the history has.
     told: usize,
+    /// Doors written as uuids that are not in this building and were asked for.
+    asked: BTreeSet<DoorUuid>,
+    /// Of these, the ones that are in another building.
+    elsewhere: BTreeSet<DoorUuid>,
 }
 
 /// Makes one pass.
@@ -202,6 +210,8 @@ where
         portfolio_problem: None,
         settled: Vec::new(),
         told: 0,
+        asked: BTreeSet::new(),
+        elsewhere: BTreeSet::new(),
     };
     pass.run(approvals).await
 }
@@ -288,6 +298,16 @@ where
         self.settled.append(&mut taken.settled);
         taken.refusals.extend(self.portfolio_problem.clone());
         self.commit(observed).await?;
+        let asked: Vec<DoorUuid> = uuids_not_here(&taken).into_iter().collect();
+        for door in asked.into_iter().take(MOST_ASKED) {
+            if !self.asked.insert(door) {
+                continue;
+            }
+            if self.ports.door_os.door(door).await?.is_some() {
+                self.elsewhere.insert(door);
+            }
+        }
+        mark_elsewhere(&mut taken, &self.elsewhere);
         Ok(taken)
     }
 

@@ -370,3 +370,17 @@ async fn a_key_remade_by_hand_for_another_partner_is_refused_by_the_planner() {
     assert_eq!(after.refusals(), ["PartnerImmutable"]);
     assert_eq!(after.writes(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_door_of_another_property_is_told_from_one_that_is_nowhere() {
+    let home = Home::new();
+    let lobby = home.simulator.door_uuid("Elm Court", "Lobby").unwrap();
+    let nowhere = "00000000-0000-4000-8000-000000000000";
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", &format!("Mail Room, {lobby}, {nowhere}")),
+    );
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["DoorOutsideProperty", "DoorNotFound"]);
+    assert_eq!(round.writes(), 1);
+}
