@@ -51,7 +51,7 @@ pub(crate) fn accept_objects(
         }
         let before = ledger.head.accepted.get(&object.owner);
         let refusal = object.spec.as_ref().and_then(|spec| {
-            before.and_then(|before| immutable_changed(object, &before.spec, spec))
+            before.and_then(|before| immutable_changed(object, &before.spec, spec, &declared.property.name))
         });
         let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
         taken.refusals.extend(refusal);
@@ -150,8 +150,14 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timest
 }
 
 /// A change of a field that never changes. The API server refuses it by the types' own rules; here it
-/// is refused where there is no API server, and where one was got around.
-fn immutable_changed(object: &DeclaredObject, before: &Spec, now: &Spec) -> Option<Refusal> {
+/// is refused where there is no API server, and where one was got around. A Property that got another
+/// name while it kept its building is no move.
+fn immutable_changed(
+    object: &DeclaredObject,
+    before: &Spec,
+    now: &Spec,
+    property: &str,
+) -> Option<Refusal> {
     let key = matches!(now, Spec::PartnerKey(_));
     let (path, reason, message) = if key && before.partner() != now.partner() {
         (
@@ -165,7 +171,7 @@ fn immutable_changed(object: &DeclaredObject, before: &Spec, now: &Spec) -> Opti
                 now.partner()
             ),
         )
-    } else if before.property() != now.property() {
+    } else if before.property() != now.property() && now.property() != property {
         (
             "spec.propertyRef.name",
             if key {

@@ -67,7 +67,7 @@ fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Vec<
         .into_iter()
         .flat_map(|claim| &claim.owners)
         .filter(|owner| taken.is_silent(want.door, owner));
-    let claim = Claim::held(want.partner, wanting());
+    let claim = Claim::held(want.partner, wanting().chain(silent));
     (record.claims.as_slice() != [claim.clone()]).then(|| vec![claim])
 }
 

@@ -16,6 +16,7 @@ use opendoor_planner::ledger::{Fingerprint, Intent, Ledger};
 use opendoor_planner::observed::{DoorRow, KeyRow, Observed};
 use opendoor_planner::plan::{Plan, Refusal, Step};
 use opendoor_planner::planner::plan;
+use opendoor_planner::reasons::Reason;
 use opendoor_planner::settle::{self, BATCH, Outcome, Settled};
 use opendoor_planner::writes::{Answer, Write};
 
@@ -167,7 +168,8 @@ struct Pass<'a, D, L, S, C, O> {
     ledger: Ledger,
     declared: Declared,
     guard: Guard,
-    portfolio_problem: Option<Refusal>,
+    /// Refusals that are not the planner's: of the Portfolio, of a read-back.
+    own_refusals: Vec<Refusal>,
     settled: Vec<Settled>,
     /// How many of `settled` the history has.
     told: usize,
@@ -207,7 +209,7 @@ where
         ledger,
         declared,
         guard: Guard::default(),
-        portfolio_problem: None,
+        own_refusals: Vec::new(),
         settled: Vec::new(),
         told: 0,
         asked: BTreeSet::new(),
@@ -235,7 +237,8 @@ where
         if self.mandate == Mandate::Perform {
             let performed = self.perform(&first, &mut observed, &mut results).await?;
             if performed {
-                self.read_back(&mut observed, &first, &mut results).await?;
+                let read = self.read_back(&mut observed, &first, &mut results).await;
+                self.note_read_back(read)?;
                 taken = self.take_in(&observed).await?;
                 after = self.plan(&taken, &observed, &[]);
                 self.note(&after);
@@ -259,7 +262,7 @@ where
 
     /// Finds the Portfolio, and with it the guard.
     fn look_after(&mut self) {
-        self.portfolio_problem = None;
+        self.own_refusals.clear();
         self.guard = match portfolio_of(&self.known.snapshot, &self.declared, &self.ledger.head) {
             LookedAfterBy::Defaults => Guard::default(),
             LookedAfterBy::Portfolio(portfolio) => {
@@ -270,7 +273,7 @@ where
                 guard
             }
             LookedAfterBy::CannotTell(problem) => {
-                self.portfolio_problem = Some(Refusal {
+                self.own_refusals.push(Refusal {
                     cause: problem.cause,
                     reason: problem.reason,
                     message: problem.message,
@@ -296,7 +299,7 @@ where
         let now = self.ports.clock.now();
         let mut taken = take_in(&mut self.ledger, &self.declared, observed, now);
         self.settled.append(&mut taken.settled);
-        taken.refusals.extend(self.portfolio_problem.clone());
+        taken.refusals.extend(self.own_refusals.iter().cloned());
         self.commit(observed).await?;
         let asked: Vec<DoorUuid> = uuids_not_here(&taken).into_iter().collect();
         for door in asked.into_iter().take(MOST_ASKED) {
@@ -495,6 +498,24 @@ where
         }
         self.settled.extend(settled);
         self.commit(observed).await
+    }
+
+    /// Changes were made: a read-back that fails must not hide them, so it is told as what it is.
+    fn note_read_back(&mut self, read: Result<(), PassError>) -> Result<(), PassError> {
+        match read {
+            Err(PassError::DoorOs(error)) => {
+                self.own_refusals.push(Refusal {
+                    cause: self.declared.property.cause.clone(),
+                    reason: Reason::ObservationIncomplete,
+                    message: format!(
+                        "what was changed could not be read back: {error}. The next pass reads it."
+                    ),
+                    owner: None,
+                });
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     async fn read_rows(
