@@ -125,6 +125,14 @@ impl Session {
         self.make_round(Mandate::Look, &[]).await
     }
 
+    /// One round that only plans.
+    ///
+    /// # Errors
+    /// DOOR OS does not list its buildings, or the state cannot be read.
+    pub async fn plan(&self) -> Result<RoundReport, SessionError> {
+        self.make_round(Mandate::Plan, &[]).await
+    }
+
     async fn make_round(
         &self,
         mandate: Mandate,

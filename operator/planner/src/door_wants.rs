@@ -145,9 +145,11 @@ impl<'a> Gather<'a> {
                     message: unresolved.message,
                     owner: Some(object.owner.clone()),
                 });
-                if !matches!(active, Active::No) {
-                    self.keep_all(index, taken);
+                // Refused or not, what has ended has ended.
+                if matches!(active, Active::No) {
+                    return false;
                 }
+                self.keep_all(index, taken);
                 return true;
             }
         };

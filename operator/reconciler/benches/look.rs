@@ -19,8 +19,13 @@ use opendoor_door_os::{
     Client, Config, Credentials, DoorOs, Endpoint, HttpOptions, HttpTransport, Secret,
 };
 use opendoor_reconciler::directory::{Directory, SqliteStore};
+use opendoor_planner::conditions::statuses;
+use opendoor_planner::guard::Guard;
+use opendoor_planner::intake::take_in;
+use opendoor_planner::planner::plan;
+use opendoor_reconciler::gather::{Target, declared_for};
 use opendoor_reconciler::pass::{Mandate, Ports};
-use opendoor_reconciler::ports::{Clock, Exclusive};
+use opendoor_reconciler::ports::{Clock, Exclusive, Ledgers};
 use opendoor_reconciler::round::round;
 use opendoor_simulator::{Simulator, WorldFile, serve};
 
@@ -92,6 +97,45 @@ fn main() {
     runtime.block_on(measure(&url, &simulator, doors));
 }
 
+/// What a plan does beside fetching, part by part.
+async fn parts(
+    directory: &Directory,
+    store: &SqliteStore,
+    building: &opendoor_door_os::Building,
+    seen: &opendoor_planner::observed::Observed,
+) -> Vec<(&'static str, Duration)> {
+    let mut parts = Vec::new();
+    let mut timed = |part, begun: Instant| parts.push((part, begun.elapsed()));
+    let begun = Instant::now();
+    let snapshot = directory.snapshot();
+    timed("read the YAML", begun);
+    let begun = Instant::now();
+    let heads = store.heads().await.unwrap();
+    timed("read the ledgers' heads", begun);
+    let begun = Instant::now();
+    let mut ledger = store.load(building.uuid).await.unwrap().unwrap();
+    timed("read the ledger", begun);
+    let target = Target {
+        property: ledger.head.property.as_ref().unwrap().name.clone(),
+        building: building.clone(),
+    };
+    let begun = Instant::now();
+    let declared = declared_for(&snapshot, &heads, std::slice::from_ref(building), &target);
+    timed("gather", begun);
+    let now = Timestamp::now();
+    let begun = Instant::now();
+    let taken = take_in(&mut ledger, &declared, seen, now);
+    timed("take in", begun);
+    let begun = Instant::now();
+    let plan = plan(&ledger, &taken, seen, &Guard::default(), &[], now);
+    timed("plan", begun);
+    let begun = Instant::now();
+    let said = statuses(&ledger, &taken, seen, &plan, now);
+    timed("statuses", begun);
+    assert!(!said.is_empty());
+    parts
+}
+
 async fn measure(url: &str, simulator: &Simulator, doors: usize) {
     let building = client(url).buildings().await.unwrap().remove(0);
     let seen = client(url).observe(&building).await.unwrap();
@@ -99,7 +143,6 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
     let yaml = tempfile::tempdir().unwrap();
     let state = tempfile::tempdir().unwrap();
     std::fs::write(yaml.path().join("all.yaml"), imported.yaml).unwrap();
-    let directory = Directory::new(yaml.path());
     let store = SqliteStore::open(state.path()).unwrap();
     let mut fetches = Vec::new();
     let mut plans = Vec::new();
@@ -113,6 +156,8 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
         drop(observed);
         let fetched = begun.elapsed();
         let door_os = client(url);
+        // As a command does: nothing of the directory is known yet.
+        let directory = Directory::new(yaml.path());
         let ports = Ports {
             door_os: &door_os,
             ledgers: &store,
@@ -124,7 +169,7 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
         let mandate = if turn == 0 {
             Mandate::Perform
         } else {
-            Mandate::Look
+            Mandate::Plan
         };
         let begun = Instant::now();
         let report = round(&ports, mandate, &[]).await.unwrap();
@@ -137,6 +182,7 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
             calls = simulator.calls().values().sum::<u64>() - before;
         }
     }
+    let parts = parts(&Directory::new(yaml.path()), &store, &building, &seen).await;
     let (fetch, plan) = (median(fetches), median(plans));
     let database = std::fs::metadata(state.path().join("state.db")).map_or(0, |file| file.len());
     println!("doors                        {doors}");
@@ -146,6 +192,9 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
         "ratio                        {:.2}",
         plan.as_secs_f64() / fetch.as_secs_f64()
     );
+    for (part, time) in parts {
+        println!("  {part:<26} {:.3} s", time.as_secs_f64());
+    }
     println!("calls of a plan              {calls}");
     println!(
         "state on disk a door         {} bytes",

@@ -58,6 +58,8 @@ pub struct Known {
     /// Losses charged in the window at each building, with its Portfolio's name, for the portfolio's
     /// limit. Passes side by side share it.
     pub losses: RefCell<BTreeMap<BuildingUuid, (Option<String>, u32)>>,
+    /// Looks that were begun while the declarations were read. Each is used once.
+    pub looks: RefCell<BTreeMap<BuildingUuid, Result<Observed, opendoor_door_os::Error>>>,
 }
 
 impl Known {
@@ -107,7 +109,9 @@ fn portfolio_name(ledger: &Ledger) -> Option<String> {
 /// What a pass may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mandate {
-    /// Look and plan. Nothing is written anywhere.
+    /// Look and plan. Nothing is written anywhere, and nothing is said of objects' status.
+    Plan,
+    /// Look, plan, and say how every object stands. Nothing is written anywhere.
     Look,
     /// Perform the plan.
     Perform,
@@ -198,8 +202,13 @@ where
     C: Clock,
     O: Ownership,
 {
-    let ledger = ports.ledgers.load(target.building.uuid).await?;
-    let ledger = ledger.unwrap_or_else(|| Ledger::new(target.building.uuid));
+    // The ledger is read while pages arrive.
+    let (ledger, observed) = futures::join!(
+        ports.ledgers.load(target.building.uuid),
+        first_look(ports, known, target)
+    );
+    let ledger = ledger?.unwrap_or_else(|| Ledger::new(target.building.uuid));
+    let observed = observed?;
     let declared = declared_for(&known.snapshot, &known.heads, &known.buildings, target);
     let mut pass = Pass {
         ports,
@@ -215,7 +224,25 @@ where
         asked: BTreeSet::new(),
         elsewhere: BTreeSet::new(),
     };
-    pass.run(approvals).await
+    pass.run(with_skew(ports.door_os, observed), approvals).await
+}
+
+/// The look a round began while the declarations were read, or one made now.
+async fn first_look<D: DoorOs, L, S, C, O>(
+    ports: &Ports<'_, D, L, S, C, O>,
+    known: &Known,
+    target: &Target,
+) -> Result<Observed, opendoor_door_os::Error> {
+    let begun = known.looks.borrow_mut().remove(&target.building.uuid);
+    match begun {
+        Some(look) => look,
+        None => ports.door_os.observe(&target.building).await,
+    }
+}
+
+fn with_skew<D: DoorOs>(door_os: &D, mut observed: Observed) -> Observed {
+    observed.clock_skewed = door_os.time().is_some_and(|time| time.skewed());
+    observed
 }
 
 impl<D, L, S, C, O> Pass<'_, D, L, S, C, O>
@@ -226,9 +253,12 @@ where
     C: Clock,
     O: Ownership,
 {
-    async fn run(&mut self, approvals: &[String]) -> Result<PassReport, PassError> {
+    async fn run(
+        &mut self,
+        mut observed: Observed,
+        approvals: &[String],
+    ) -> Result<PassReport, PassError> {
         self.look_after();
-        let mut observed = self.observe().await?;
         settle::mark_open_as_unknown(&mut self.ledger, self.ports.clock.now());
         let mut taken = self.take_in(&observed).await?;
         let first = self.plan(&taken, &observed, approvals);
@@ -249,7 +279,12 @@ where
         self.known.charged(&self.ledger, now);
         Ok(PassReport {
             building: self.target.building.clone(),
-            statuses: statuses(&self.ledger, &taken, &observed, &after, now),
+            statuses: match self.mandate {
+                Mandate::Plan => Vec::new(),
+                Mandate::Look | Mandate::Perform => {
+                    statuses(&self.ledger, &taken, &observed, &after, now)
+                }
+            },
             plan: first,
             results,
             after,
@@ -289,9 +324,8 @@ where
     }
 
     async fn observe(&self) -> Result<Observed, PassError> {
-        let mut observed = self.ports.door_os.observe(&self.target.building).await?;
-        observed.clock_skewed = self.ports.door_os.time().is_some_and(|time| time.skewed());
-        Ok(observed)
+        let observed = self.ports.door_os.observe(&self.target.building).await?;
+        Ok(with_skew(self.ports.door_os, observed))
     }
 
     /// Takes a look into the ledger and commits what is new in it.
@@ -316,7 +350,7 @@ where
 
     /// Commits what is unsaved, and with it the history of what was settled since the last commit.
     async fn commit(&mut self, observed: &Observed) -> Result<(), PassError> {
-        if self.mandate == Mandate::Look || !self.ledger.unsaved.any() {
+        if self.mandate != Mandate::Perform || !self.ledger.unsaved.any() {
             return Ok(());
         }
         let new = self.settled.get(self.told..).unwrap_or_default();

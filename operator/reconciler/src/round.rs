@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use jiff::Timestamp;
-use opendoor_door_os::DoorOs;
+use opendoor_door_os::{Building, DoorOs};
 use opendoor_planner::guard::WINDOW;
 use opendoor_planner::ledger::Head;
 
@@ -51,9 +51,21 @@ where
     C: Clock,
     O: Ownership,
 {
-    let snapshot = ports.declarations.read().await;
     let heads = ports.ledgers.heads().await?;
     let buildings = ports.door_os.buildings().await?;
+    // Buildings that are looked after already are looked at while the declarations are read.
+    let known: Vec<&Building> = buildings
+        .iter()
+        .filter(|building| {
+            let head = heads.get(&building.uuid);
+            head.is_some_and(|head| head.property.is_some())
+        })
+        .take(SIDE_BY_SIDE)
+        .collect();
+    let looks = futures::future::join_all(known.iter().map(|building| async {
+        (building.uuid, ports.door_os.observe(building).await)
+    }));
+    let (snapshot, looks) = futures::join!(ports.declarations.read(), looks);
     let declared: BTreeSet<String> = snapshot
         .objects
         .iter()
@@ -66,11 +78,18 @@ where
             .property
             .as_ref()
             .is_some_and(|property| declared.contains(&property.name));
-        if !is_declared
-            && let Some(ledger) = ports.ledgers.load(*building).await?
-            && !ledger.is_settled()
-        {
+        if is_declared || head.property.is_none() {
+            continue;
+        }
+        let Some(mut ledger) = ports.ledgers.load(*building).await? else {
+            continue;
+        };
+        if !ledger.is_settled() {
             unsettled.insert(*building);
+        } else if mandate == Mandate::Perform {
+            // Nothing is owned or owed: the building is let go.
+            ledger.head_mut().property = None;
+            ports.ledgers.commit(&mut ledger, &[]).await?;
         }
     }
     let (targets, not_passed) = targets(&snapshot, &heads, &unsettled, &buildings);
@@ -92,6 +111,7 @@ where
         heads,
         buildings,
         losses: RefCell::new(losses),
+        looks: RefCell::new(looks.into_iter().collect()),
     };
     let mut passes: Vec<(Target, Result<PassReport, PassError>)> = futures::stream::iter(targets)
         .map(|target| {

@@ -16,7 +16,7 @@ use crate::session::{Session, SessionError};
 /// DOOR OS or the state cannot be read.
 pub async fn plan(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_look(wish).await?;
-    let report = session.look().await?;
+    let report = session.plan().await?;
     output.banner(&session.connection);
     output.round(&report, false);
     Ok(Verdict::of_round(&report, false))
@@ -28,7 +28,7 @@ pub async fn plan(wish: &Wish, output: &Output) -> Result<Verdict, SessionError>
 /// DOOR OS or the state cannot be read.
 pub async fn drift(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_look(wish).await?;
-    let report = session.look().await?;
+    let report = session.plan().await?;
     output.banner(&session.connection);
     match output.form() {
         Form::Json => output.json(&render::json::drift(&report)),

@@ -209,7 +209,10 @@ impl Declarations for Directory {
         {
             return snapshot.clone();
         }
-        let snapshot = self.snapshot();
+        // On a thread of its own, so that pages of DOOR OS arrive meanwhile.
+        let directory = Self::new(&self.root);
+        let parsed = tokio::task::spawn_blocking(move || directory.snapshot()).await;
+        let snapshot = parsed.unwrap_or_else(|_| self.snapshot());
         *self.last.borrow_mut() = stamp.map(|stamp| (stamp, snapshot.clone()));
         snapshot
     }

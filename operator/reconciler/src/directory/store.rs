@@ -49,6 +49,8 @@ const TABLES: &str = "
 pub struct SqliteStore {
     connection: RefCell<Connection>,
     place: PathBuf,
+    /// No process writes to it, so that it can be read without a trace.
+    quiet: bool,
 }
 
 /// A status with the times its conditions last changed.
@@ -73,6 +75,7 @@ impl SqliteStore {
         let store = Self {
             connection: RefCell::new(connection),
             place,
+            quiet: false,
         };
         store.prepare()?;
         Ok(store)
@@ -89,6 +92,13 @@ impl SqliteStore {
             return Ok(None);
         }
         let quiet = !state.join("state.db-wal").exists();
+        let store = Self::reader(place, quiet)?;
+        let found = store.version()?;
+        store.check_version(found)?;
+        Ok((found > 0).then_some(store))
+    }
+
+    fn reader(place: PathBuf, quiet: bool) -> Result<Self, StoreError> {
         let uri = format!(
             "file:{}?mode=ro{}",
             percent_encoded(&place),
@@ -97,13 +107,11 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
         let connection = Connection::open_with_flags(uri, flags)
             .map_err(|why| failed(&place, "opened", &why))?;
-        let store = Self {
+        Ok(Self {
             connection: RefCell::new(connection),
             place,
-        };
-        let found = store.version()?;
-        store.check_version(found)?;
-        Ok((found > 0).then_some(store))
+            quiet,
+        })
     }
 
     fn prepare(&self) -> Result<(), StoreError> {
@@ -242,6 +250,25 @@ impl SqliteStore {
         rows.map(|row| self.decode(&row.map_err(failed)?)).collect()
     }
 
+    fn load_now(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
+        let head: Option<String> = self
+            .connection
+            .borrow()
+            .query_row(
+                "SELECT head FROM ledgers WHERE building = ?1",
+                [building.0.as_bytes().as_slice()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|why| failed(&self.place, "read", &why))?;
+        let Some(head) = head else {
+            return Ok(None);
+        };
+        let head: Head = self.decode(&head)?;
+        let doors = self.read_doors(building)?;
+        Ok(Some(Ledger::stored(building, head, doors)))
+    }
+
     fn read_doors(
         &self,
         building: BuildingUuid,
@@ -307,23 +334,14 @@ impl Ledgers for SqliteStore {
         Ok(heads)
     }
 
+    /// On a thread and a connection of its own, so that pages of DOOR OS arrive meanwhile.
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
-        let head: Option<String> = self
-            .connection
-            .borrow()
-            .query_row(
-                "SELECT head FROM ledgers WHERE building = ?1",
-                [building.0.as_bytes().as_slice()],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(|why| failed(&self.place, "read", &why))?;
-        let Some(head) = head else {
-            return Ok(None);
-        };
-        let head: Head = self.decode(&head)?;
-        let doors = self.read_doors(building)?;
-        Ok(Some(Ledger::stored(building, head, doors)))
+        let (place, quiet) = (self.place.clone(), self.quiet);
+        let read = tokio::task::spawn_blocking(move || {
+            Self::reader(place, quiet)?.load_now(building)
+        })
+        .await;
+        read.unwrap_or_else(|_| self.load_now(building))
     }
 
     async fn commit(&self, ledger: &mut Ledger, history: &[Event]) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! What a cell of a table says.
 
+use uuid::Uuid;
+
 /// What a partner cell says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Written {
@@ -21,6 +23,12 @@ pub(super) struct Keys {
     pub(super) names: Vec<String>,
     /// The row is about one way in: its partner is the key's.
     pub(super) is_path: bool,
+}
+
+/// A name as it is written. A uuid can be written in several ways, and all of them are one name.
+pub(super) fn spelt(name: &str) -> String {
+    name.parse::<Uuid>()
+        .map_or_else(|_| name.to_owned(), |uuid| uuid.to_string())
 }
 
 /// `none`, as people and spreadsheets write it.
@@ -51,7 +59,7 @@ pub(super) fn holder(cell: &str) -> Result<Written, String> {
             "has \"{cell}\" as its partner; write the partner's name, or none, or leave the cell blank if it is not known"
         ))
     } else {
-        Ok(Written::Partner(cell.to_owned()))
+        Ok(Written::Partner(spelt(cell)))
     }
 }
 
@@ -83,7 +91,7 @@ pub(super) fn keys(one: &str, several: &str) -> Result<Keys, String> {
         }
         keys.said = true;
         if !is_none(&lower) && !matches!(lower.as_str(), "no key" | "no keys") {
-            keys.names.push(name.to_owned());
+            keys.names.push(spelt(name));
         }
     }
     keys.is_path = several.is_empty() && !keys.names.is_empty();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cells::{Keys, Written, connected, holder, keys};
+use super::cells::{Keys, Written, connected, holder, keys, spelt};
 use super::{TableErrors, TableFault};
 
 /// A row as it is written, cells trimmed.
@@ -86,7 +86,10 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
         );
         return Err(faults.into_errors());
     };
-    let header = cells(line, &record, &mut faults);
+    let header: Vec<String> = cells(line, &record, &mut faults)
+        .iter()
+        .map(|name| on_one_line(name))
+        .collect();
     let (columns, ignored) = columns(line, &header, &mut faults);
     if !faults.is_empty() {
         return Err(faults.into_errors());
@@ -131,6 +134,11 @@ pub(super) fn rows(file: &str, bytes: &[u8]) -> Result<Rows, TableErrors> {
     } else {
         Err(faults.into_errors())
     }
+}
+
+/// The name of a column, which spreadsheets may break over several lines.
+fn on_one_line(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn runs_on(cell: &str) -> bool {
@@ -232,8 +240,8 @@ fn row<'a>(
     }
     Ok(Row {
         line,
-        building: (!building.is_empty()).then(|| building.to_owned()),
-        door: door.to_owned(),
+        building: (!building.is_empty()).then(|| spelt(building)),
+        door: spelt(door),
         holder: holder(cell(Column::Partner))?,
         connected: connected(cell(Column::Connected))?,
         keys: keys(cell(Column::Key), cell(Column::Keys))?,
