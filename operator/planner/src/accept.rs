@@ -51,7 +51,9 @@ pub(crate) fn accept_objects(
         }
         let before = ledger.head.accepted.get(&object.owner);
         let refusal = object.spec.as_ref().and_then(|spec| {
-            before.and_then(|before| immutable_changed(object, &before.spec, spec, &declared.property.name))
+            before.and_then(|before| {
+                immutable_changed(object, &before.spec, spec, &declared.property.name)
+            })
         });
         let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
         taken.refusals.extend(refusal);

@@ -391,12 +391,12 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
     let Some(((_, _), (_, verdict))) =
         worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
     else {
-        return new(
-            condition::ENFORCED,
-            Tri::True,
-            Reason::LockProven,
-            Reason::LockProven.meaning(),
-        );
+        // Doors that this look does not show may owe what nobody here knows of.
+        let (enforced, reason) = match observed.incomplete {
+            Some(_) => (Tri::Unknown, Reason::ObservationIncomplete),
+            None => (Tri::True, Reason::LockProven),
+        };
+        return new(condition::ENFORCED, enforced, reason, reason.meaning());
     };
     let mut named: Vec<String> = mine
         .iter()

@@ -10,9 +10,8 @@ use crate::intake::InForce;
 use crate::ledger::{Claim, DoorRecord};
 use crate::observed::{DoorRow, Holder, Vacancy};
 use crate::owner::{Cause, OwnerId};
-use crate::plan::{Action, HandMade, Named, Refusal, Step, Value, WaitingKind};
+use crate::plan::{Action, HandMade, Named, Refusal, Step, Value};
 use crate::reasons::Reason;
-use crate::select::fits;
 use crate::steps::{Differences, fingerprint};
 use crate::writes::Write;
 
@@ -257,36 +256,6 @@ impl Differences<'_> {
                 restores: false,
             },
         );
-    }
-
-    /// Whether an object that is refused, or waits for DOOR's authorisation, names the door for its
-    /// holder: what somebody declares is not removed as added by hand.
-    fn is_named_in_vain(&self, row: &DoorRow, holder: PartnerUuid) -> bool {
-        let waits = |object: &InForce| {
-            self.taken.waiting.iter().any(|waiting| {
-                waiting.kind == WaitingKind::Authorization
-                    && waiting.owner.as_ref() == Some(&object.owner)
-            })
-        };
-        let pins = &self.ledger.head.door_pins;
-        let uuid = row.uuid.to_string();
-        let named =
-            |text: &String| *text == row.name || *text == uuid || pins.get(text) == Some(&row.uuid);
-        let names = [self.partner_name(holder), holder.to_string()];
-        self.taken.objects.iter().any(|object| {
-            let Spec::DoorAssignment(spec) = &object.spec else {
-                return false;
-            };
-            let of_door = spec.doors.iter().flatten().any(named)
-                || spec
-                    .door_selector
-                    .as_ref()
-                    .is_some_and(|selector| fits(selector, row));
-            names.contains(&spec.partner)
-                && of_door
-                && !object.removed
-                && (object.frozen || waits(object))
-        })
     }
 
     fn hand_made(&mut self, row: &DoorRow, partner: PartnerUuid) {

@@ -5,7 +5,8 @@ use opendoor_api::PartnerKeySpec;
 use crate::observed::{Day, Interval};
 
 /// What a PartnerKey says, in the order in which DOOR OS's rows are kept.
-pub(crate) fn schedule(spec: &PartnerKeySpec) -> Vec<Interval> {
+#[must_use]
+pub fn schedule(spec: &PartnerKeySpec) -> Vec<Interval> {
     let mut schedule: Vec<Interval> = spec
         .schedule
         .iter()

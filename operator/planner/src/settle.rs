@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::exposure::{Freshness, absorb_absence, absorb_row};
 use crate::ids::DoorUuid;
 use crate::ledger::{Intent, Ledger, MayOpen};
-use crate::observed::{DoorRow, Holder, KeyRow, Observed};
+use crate::observed::{DoorRow, Holder, KeyRow, Observed, Via};
 use crate::own::{own, own_overtaken};
 use crate::writes::{Answer, KeyPatch, Write};
 
@@ -244,6 +244,7 @@ fn settled_by(
             None => overtaken.filter(|_| complete),
         },
         Write::CreateKey { .. } => match written_key(observed, intent) {
+            Some(row) if !doors_agree(observed, row) => None,
             Some(_) => applied,
             None => never.filter(|_| complete && expired),
         },
@@ -252,7 +253,7 @@ fn settled_by(
             if_match,
             patch,
         } => match observed.key(*key) {
-            Some(row) if key_is_stale(ledger, row) => None,
+            Some(row) if key_is_stale(ledger, row) || !doors_agree(observed, row) => None,
             Some(row) => by_revision(row.revision, *if_match, carries(row, patch)),
             None => overtaken.filter(|_| complete),
         },
@@ -262,6 +263,21 @@ fn settled_by(
             None => applied.filter(|_| complete),
         },
     }
+}
+
+/// Whether the doors of a look show what a key of it gives. Where they do not, one of the rows is an
+/// old one, and which one cannot be told.
+fn doors_agree(observed: &Observed, key: &KeyRow) -> bool {
+    let Some(partner) = key.partner else {
+        return true;
+    };
+    key.doors.iter().all(|entry| {
+        observed.door(entry.door).is_none_or(|row| {
+            row.access
+                .iter()
+                .any(|access| access.partner == partner && access.via == Via::Key(key.uuid))
+        })
+    })
 }
 
 /// Whether a key is as a patch made it.

@@ -1,10 +1,13 @@
 //! The differences between what is wanted and what DOOR OS holds, and what all of them share.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 use opendoor_api::{AddedByHand, RemovedByHand};
 
 use crate::digest;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
+use crate::in_vain::InVain;
 use crate::intake::Taken;
 use crate::ledger::{Intent, Ledger};
 use crate::observed::{DoorRow, Observed};
@@ -29,6 +32,7 @@ pub(crate) struct Differences<'a> {
     pub(crate) drifted: Vec<HandMade>,
     /// Doors and keys with a write under way that is not to be sent again now.
     pub(crate) unsettled: usize,
+    pub(crate) in_vain: OnceCell<InVain<'a>>,
 }
 
 impl<'a> Differences<'a> {
@@ -62,6 +66,7 @@ impl<'a> Differences<'a> {
             unmanaged: Vec::new(),
             drifted: Vec::new(),
             unsettled: 0,
+            in_vain: OnceCell::new(),
         }
     }
 

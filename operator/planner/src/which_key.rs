@@ -156,7 +156,12 @@ impl Gather<'_> {
     /// A key that already has the wanted name.
     fn named_key(&mut self, object: &InForce, said: &Said, row: &KeyRow) -> Result<Which, Refused> {
         if row.partner.is_some() && row.partner != Some(said.partner) {
-            return Err(partner_differs(&row.name, row.partner, said.partner, self.observed));
+            return Err(partner_differs(
+                &row.name,
+                row.partner,
+                said.partner,
+                self.observed,
+            ));
         }
         if let Some(record) = self.ledger.head.keys.get(&row.uuid) {
             if self.is_going(record) {

@@ -18,11 +18,11 @@ use jiff::Timestamp;
 use opendoor_door_os::{
     Client, Config, Credentials, DoorOs, Endpoint, HttpOptions, HttpTransport, Secret,
 };
-use opendoor_reconciler::directory::{Directory, SqliteStore};
 use opendoor_planner::conditions::statuses;
 use opendoor_planner::guard::Guard;
 use opendoor_planner::intake::take_in;
 use opendoor_planner::planner::plan;
+use opendoor_reconciler::directory::{Directory, SqliteStore};
 use opendoor_reconciler::gather::{Target, declared_for};
 use opendoor_reconciler::pass::{Mandate, Ports};
 use opendoor_reconciler::ports::{Clock, Exclusive, Ledgers};

@@ -62,9 +62,11 @@ where
         })
         .take(SIDE_BY_SIDE)
         .collect();
-    let looks = futures::future::join_all(known.iter().map(|building| async {
-        (building.uuid, ports.door_os.observe(building).await)
-    }));
+    let looks = futures::future::join_all(
+        known
+            .iter()
+            .map(|building| async { (building.uuid, ports.door_os.observe(building).await) }),
+    );
     let (snapshot, looks) = futures::join!(ports.declarations.read(), looks);
     let declared: BTreeSet<String> = snapshot
         .objects

@@ -272,3 +272,30 @@ fn an_assignment_does_not_move_to_another_property() {
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["Invalid pool-tours.yaml:5"]);
 }
+
+#[test]
+fn an_object_renamed_while_its_partner_cannot_be_used_loses_no_door() {
+    let mut world = World::good();
+    world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
+    world.remove("pool-tours");
+    world.declare("tours-at-the-pool", assignment("TourPass", &["Pool"]));
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    assert_eq!(lines(&world.pass()), [""; 0]);
+}
+
+#[test]
+fn an_object_that_vanished_with_its_folder_still_owns_a_door_when_another_lets_go_of_it_later() {
+    let mut world = World::good();
+    world.declare("also-the-pool", assignment("TourPass", &["Pool"]));
+    world.pass();
+    world.remove("pool-tours");
+    let gone = owner("pool-tours", OwnerKind::DoorAssignment);
+    let held = Absence::Held(Reason::DeclarationIncomplete);
+    world.declared.absent.insert(gone, held);
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    world.remove("also-the-pool");
+    assert_eq!(
+        lines(&world.pass()),
+        ["RemoveDoor Pool: TourPass -> none HELD DeclarationIncomplete @pool-tours.yaml"]
+    );
+}

@@ -2,11 +2,13 @@
 
 mod files;
 mod lock;
+mod statuses;
 mod store;
 mod watch;
 
 pub use files::{Directory, WORLD_FILE, read_text};
 pub(crate) use files::{Found, is_yaml};
 pub use lock::{LockError, StateLock};
-pub use store::{SqliteStore, StoredStatus};
+pub use statuses::StoredStatus;
+pub use store::SqliteStore;
 pub use watch::{WatchError, Watcher};

@@ -4,13 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-use opendoor_planner::conditions::{Condition, ObjectStatus};
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::ledger::{DoorRecord, Head, Ledger, Unsaved};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::gather::Heads;
@@ -47,21 +45,10 @@ const TABLES: &str = "
 /// The store of a state directory.
 #[derive(Debug)]
 pub struct SqliteStore {
-    connection: RefCell<Connection>,
-    place: PathBuf,
+    pub(super) connection: RefCell<Connection>,
+    pub(super) place: PathBuf,
     /// No process writes to it, so that it can be read without a trace.
     quiet: bool,
-}
-
-/// A status with the times its conditions last changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredStatus {
-    /// The status.
-    #[serde(flatten)]
-    pub status: ObjectStatus,
-    /// Since when each condition has its status, by type.
-    pub since: BTreeMap<String, Timestamp>,
 }
 
 impl SqliteStore {
@@ -154,86 +141,6 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// The statuses of a property's objects, by object.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn statuses(&self, property: &str) -> Result<BTreeMap<String, StoredStatus>, StoreError> {
-        let failed = |why| failed(&self.place, "read", &why);
-        let connection = self.connection.borrow();
-        let mut query = connection
-            .prepare_cached("SELECT object, status FROM statuses WHERE property = ?1")
-            .map_err(failed)?;
-        let rows = query
-            .query_map([property], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-            })
-            .map_err(failed)?;
-        let mut statuses = BTreeMap::new();
-        for row in rows {
-            let (object, status) = row.map_err(failed)?;
-            statuses.insert(object, self.decode(&status)?);
-        }
-        Ok(statuses)
-    }
-
-    /// Writes the statuses of a property's objects, where they differ from what is there. Returns
-    /// how many were written or removed.
-    ///
-    /// # Errors
-    /// The store cannot be read or written.
-    pub fn report(
-        &self,
-        property: &str,
-        statuses: &[ObjectStatus],
-        now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let before = self.statuses(property)?;
-        let mut changed: Vec<(String, Option<String>)> = Vec::new();
-        for status in statuses {
-            let object = status.owner.to_string();
-            let known = before.get(&object);
-            if known.is_some_and(|known| known.status == *status) {
-                continue;
-            }
-            let stored = StoredStatus {
-                since: since(known, &status.conditions, now),
-                status: status.clone(),
-            };
-            changed.push((object, Some(self.encode(&stored)?)));
-        }
-        for object in before.keys() {
-            if statuses
-                .iter()
-                .all(|status| status.owner.to_string() != *object)
-            {
-                changed.push((object.clone(), None));
-            }
-        }
-        if changed.is_empty() {
-            return Ok(0);
-        }
-        let failed = |why| failed(&self.place, "written", &why);
-        let mut connection = self.connection.borrow_mut();
-        let transaction = connection.transaction().map_err(failed)?;
-        for (object, status) in &changed {
-            match status {
-                Some(status) => transaction.execute(
-                    "INSERT INTO statuses (property, object, status) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (property, object) DO UPDATE SET status = excluded.status",
-                    params![property, object, status],
-                ),
-                None => transaction.execute(
-                    "DELETE FROM statuses WHERE property = ?1 AND object = ?2",
-                    params![property, object],
-                ),
-            }
-            .map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)?;
-        Ok(changed.len())
-    }
-
     /// The history, oldest first.
     ///
     /// # Errors
@@ -298,11 +205,11 @@ impl SqliteStore {
             .ok_or_else(|| self.damaged("an identifier is not a uuid"))
     }
 
-    fn decode<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+    pub(super) fn decode<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
         serde_json::from_str(text).map_err(|error| self.damaged(&error.to_string()))
     }
 
-    fn encode<T: Serialize>(&self, value: &T) -> Result<String, StoreError> {
+    pub(super) fn encode<T: Serialize>(&self, value: &T) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.damaged(&error.to_string()))
     }
 
@@ -337,10 +244,9 @@ impl Ledgers for SqliteStore {
     /// On a thread and a connection of its own, so that pages of DOOR OS arrive meanwhile.
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
         let (place, quiet) = (self.place.clone(), self.quiet);
-        let read = tokio::task::spawn_blocking(move || {
-            Self::reader(place, quiet)?.load_now(building)
-        })
-        .await;
+        let read =
+            tokio::task::spawn_blocking(move || Self::reader(place, quiet)?.load_now(building))
+                .await;
         read.unwrap_or_else(|_| self.load_now(building))
     }
 
@@ -406,28 +312,7 @@ impl Ledgers for SqliteStore {
     }
 }
 
-/// When each condition took its status: kept while the status stays, whatever else changes.
-fn since(
-    before: Option<&StoredStatus>,
-    conditions: &[Condition],
-    now: Timestamp,
-) -> BTreeMap<String, Timestamp> {
-    conditions
-        .iter()
-        .map(|condition| {
-            let kept = before.and_then(|before| {
-                let same =
-                    before.status.conditions.iter().any(|known| {
-                        known.kind == condition.kind && known.status == condition.status
-                    });
-                before.since.get(&condition.kind).filter(|_| same)
-            });
-            (condition.kind.clone(), kept.copied().unwrap_or(now))
-        })
-        .collect()
-}
-
-fn failed(place: &Path, doing: &'static str, why: &rusqlite::Error) -> StoreError {
+pub(super) fn failed(place: &Path, doing: &'static str, why: &rusqlite::Error) -> StoreError {
     let busy = matches!(
         why.sqlite_error_code(),
         Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opendoor_api::{PartnerKeySpec, PropertyPartner, Resource};
 use opendoor_planner::ids::{DoorUuid, KeyUuid, PartnerUuid};
-use opendoor_planner::observed::{Day, Holder, Interval, KeyDoor, Observed, Partner};
+use opendoor_planner::observed::{Holder, KeyDoor, Observed, Partner};
+use opendoor_planner::schedule::schedule;
 use uuid::Uuid;
 
 use super::{Said, finish, identity, key_row, partner_of};
@@ -261,36 +262,4 @@ fn partner_named(observed: &Observed, written: &str) -> Option<PartnerUuid> {
         .iter()
         .find(|partner| partner.name == written || Some(partner.uuid) == uuid)
         .map(|partner| partner.uuid)
-}
-
-/// A declared schedule, as DOOR OS would show it.
-fn schedule(spec: &PartnerKeySpec) -> Vec<Interval> {
-    let mut schedule: Vec<Interval> = spec
-        .schedule
-        .iter()
-        .map(|entry| {
-            let mut days: Vec<Day> = entry.days.iter().map(|day| day_of(*day)).collect();
-            days.sort_unstable();
-            days.dedup();
-            Interval {
-                days,
-                from: entry.from.clone(),
-                to: entry.to.clone(),
-            }
-        })
-        .collect();
-    schedule.sort();
-    schedule
-}
-
-fn day_of(day: opendoor_api::Day) -> Day {
-    match day {
-        opendoor_api::Day::Monday => Day::Monday,
-        opendoor_api::Day::Tuesday => Day::Tuesday,
-        opendoor_api::Day::Wednesday => Day::Wednesday,
-        opendoor_api::Day::Thursday => Day::Thursday,
-        opendoor_api::Day::Friday => Day::Friday,
-        opendoor_api::Day::Saturday => Day::Saturday,
-        opendoor_api::Day::Sunday => Day::Sunday,
-    }
 }

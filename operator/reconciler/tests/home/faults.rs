@@ -157,8 +157,15 @@ async fn storms_pass_with_few_extra_attempts() {
 #[tokio::test(start_paused = true)]
 async fn a_read_back_that_fails_does_not_hide_what_was_done() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
-    home.sim("PUT", "faults", &json!([{"kind": "serverError", "path": "/v1/doors/{uuid}", "method": "GET"}]));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "serverError", "path": "/v1/doors/{uuid}", "method": "GET"}]),
+    );
     let round = home.run().await;
     assert_eq!(round.steps(), ["AssignDoor Mail Room Parcel Runner"]);
     assert_eq!(round.pass().results.len(), 1);
@@ -170,11 +177,17 @@ async fn a_read_back_that_fails_does_not_hide_what_was_done() {
 #[tokio::test(start_paused = true)]
 async fn a_property_that_is_renamed_with_its_references_writes_nothing() {
     let home = Home::new();
-    home.write("a.yaml", &assignment("parcel", "Parcel Runner", "Mail Room"));
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
     home.run().await;
     let renamed = |text: &str| text.replace("name: harbor-point", "name: the-point");
     home.write("property.yaml", &renamed(crate::fixture::PROPERTY));
-    home.write("a.yaml", &renamed(&assignment("parcel", "Parcel Runner", "Mail Room")));
+    home.write(
+        "a.yaml",
+        &renamed(&assignment("parcel", "Parcel Runner", "Mail Room")),
+    );
     let round = home.run().await;
     assert_eq!((round.writes(), round.refusals()), (0, vec![]));
     assert_eq!(round.left(), Vec::<String>::new());

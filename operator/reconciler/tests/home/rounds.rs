@@ -341,7 +341,10 @@ async fn a_key_name_that_another_key_gives_up_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_key_edited_by_hand_is_restored_but_a_door_put_on_it_is_only_reported() {
     let home = Home::new();
-    home.write("k.yaml", &key("tours", "TourPass", &["Unit 101", "Front Entrance"]));
+    home.write(
+        "k.yaml",
+        &key("tours", "TourPass", &["Unit 101", "Front Entrance"]),
+    );
     home.run().await;
     home.edit_key(
         "tours",
@@ -351,7 +354,11 @@ async fn a_key_edited_by_hand_is_restored_but_a_door_put_on_it_is_only_reported(
     let after = home.run().await;
     assert_eq!(after.steps(), ["UpdateKey tours TourPass"]);
     assert_eq!(after.plan().drifted.len(), 1);
-    assert_eq!(after.pass().after.unmanaged.len(), 1, "Mail Room on the key");
+    assert_eq!(
+        after.pass().after.unmanaged.len(),
+        1,
+        "Mail Room on the key"
+    );
     assert!(home.opens("Unit 101", "TourPass"));
     assert!(home.opens("Mail Room", "TourPass"));
     assert_eq!(home.run().await.writes(), 0);
@@ -364,8 +371,12 @@ async fn a_key_remade_by_hand_for_another_partner_is_refused_by_the_planner() {
     home.run().await;
     let uuid = home.simulator.key_uuid("Harbor Point", "tours").unwrap();
     home.sim("DELETE", &format!("keys/{uuid}"), &json!(null));
-    home.sim("POST", "keys", &json!({"building": "Harbor Point", "name": "tours", "partner": "Parcel Runner",
-        "doors": ["Unit 101"]}));
+    home.sim(
+        "POST",
+        "keys",
+        &json!({"building": "Harbor Point", "name": "tours", "partner": "Parcel Runner",
+        "doors": ["Unit 101"]}),
+    );
     let after = home.run().await;
     assert_eq!(after.refusals(), ["PartnerImmutable"]);
     assert_eq!(after.writes(), 0);
@@ -378,7 +389,11 @@ async fn a_door_of_another_property_is_told_from_one_that_is_nowhere() {
     let nowhere = "00000000-0000-4000-8000-000000000000";
     home.write(
         "a.yaml",
-        &assignment("parcel", "Parcel Runner", &format!("Mail Room, {lobby}, {nowhere}")),
+        &assignment(
+            "parcel",
+            "Parcel Runner",
+            &format!("Mail Room, {lobby}, {nowhere}"),
+        ),
     );
     let round = home.run().await;
     assert_eq!(round.refusals(), ["DoorOutsideProperty", "DoorNotFound"]);

@@ -27,7 +27,14 @@ pub struct Brake {
     /// What the ledgers have counted.
     charged: BTreeMap<Uuid, u64>,
     /// Writes that the brake held, with the object and what it said.
-    held: BTreeMap<(Call, Option<Uuid>), (String, String)>,
+    held: BTreeMap<(Call, Option<Uuid>), Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    building: Uuid,
+    owner: String,
+    said: String,
 }
 
 impl Brake {
@@ -100,7 +107,7 @@ impl Brake {
             tally.premise(Law::HeldStaysHeld);
         }
         let asked = (change.call.clone(), uuid(&change.request["partnerUuid"]));
-        let Some((owner, said)) = self.held.get(&asked) else {
+        let Some(Held { owner, said, .. }) = self.held.get(&asked) else {
             return Ok(());
         };
         let unchanged = causes.iter().all(|declared| says(declared, owner) == *said);
@@ -114,10 +121,19 @@ impl Brake {
     }
 
     /// Takes note of what the brake holds now.
-    pub fn note_held(&mut self, plan: &Plan, declared: Option<&(Timestamp, Rc<Declared>)>) {
+    pub fn note_held(
+        &mut self,
+        building: Uuid,
+        plan: &Plan,
+        declared: Option<&(Timestamp, Rc<Declared>)>,
+    ) {
         let Some((_, declared)) = declared else {
             return;
         };
+        // A step of an object that said something else in between is judged anew.
+        if plan.complete {
+            self.held.retain(|_, held| held.building != building);
+        }
         for step in &plan.steps {
             if step.held != Some(Reason::RemovalLimitExceeded) {
                 continue;
@@ -130,7 +146,12 @@ impl Brake {
             };
             let owner = step.owner.to_string();
             let said = says(declared, &owner);
-            self.held.insert((call_of(step), partner), (owner, said));
+            let held = Held {
+                building,
+                owner,
+                said,
+            };
+            self.held.insert((call_of(step), partner), held);
         }
     }
 }

@@ -21,6 +21,8 @@ struct Object {
     /// What it says now, if that can be read and is valid.
     now: Option<Says>,
     gone: bool,
+    /// The file it was last read from.
+    path: String,
 }
 
 /// Whether one declaration of an object may follow another.
@@ -41,13 +43,14 @@ impl Memory {
             object.gone = true;
             object.now = None;
         }
-        for file in repo.files.values() {
+        for (path, file) in &repo.files {
             for doc in &file.docs {
                 let object = self.0.entry(doc.owner()).or_default();
                 object.gone = false;
                 if file.unreadable || doc.broken {
                     continue;
                 }
+                object.path.clone_from(path);
                 object.now = Some(doc.says.clone());
                 if !object.possible.contains(&doc.says) {
                     object.possible.push(doc.says.clone());
@@ -56,7 +59,11 @@ impl Memory {
         }
         // What cannot be read may hold an object that is not seen elsewhere.
         for (owner, object) in &mut self.0 {
-            object.gone &= !repo.files.values().any(|file| may_hold(file, owner));
+            let path = &object.path;
+            object.gone &= !repo
+                .files
+                .iter()
+                .any(|(at, file)| may_hold(file, owner, at == path));
         }
     }
 
@@ -104,9 +111,10 @@ impl Memory {
     }
 }
 
-fn may_hold(file: &File, owner: &str) -> bool {
+fn may_hold(file: &File, owner: &str, was_here: bool) -> bool {
     let name = owner.split_once('/').map_or(owner, |(_, name)| name);
-    file.unreadable && (file.opaque || file.docs.iter().any(|doc| doc.name.contains(name)))
+    file.unreadable
+        && (was_here || file.opaque || file.docs.iter().any(|doc| doc.name.contains(name)))
 }
 
 impl Object {

@@ -207,7 +207,11 @@ impl Oracle {
         if let (Some(seen), true) = (seen, losing) {
             self.saw_everything(&change, &seen.seen, state)?;
         }
-        let exempt = self.approved.contains(&change.call);
+        // What was shown decides what counts as a loss; old rows that nobody could tell from new ones are no fault.
+        let stale = self
+            .stale_at
+            .is_some_and(|at| change.at.duration_since(at) < super::LATE);
+        let exempt = stale || self.approved.contains(&change.call);
         let pairs = self.ours_by_building();
         self.brake.judge(
             &change,
@@ -429,7 +433,12 @@ fn keeper(
             .sure_keys
             .iter()
             .find(|sure| {
-                sure.partner == lost.partner
+                // Of two objects for one key, only one can own it.
+                let named = declared.maybe_keys.iter().filter(|(building, name, _, _)| {
+                    *building == sure.building && *name == sure.name
+                });
+                named.count() == 1
+                    && sure.partner == lost.partner
                     && Some(&sure.name) == key_name.as_ref()
                     && sure.known_doors.contains(&door)
             })

@@ -78,6 +78,8 @@ pub struct Oracle {
     /// Doors whose lock went back to an earlier list since a look that was sure to see it.
     went_back: BTreeSet<Uuid>,
     delivered: BTreeMap<Uuid, u64>,
+    /// When a round was last shown old rows.
+    stale_at: Option<Timestamp>,
     /// Doors whose access people changed while the last round ran.
     beside: BTreeSet<Uuid>,
     /// Doors and keys there were when the round began.
@@ -111,6 +113,7 @@ impl Oracle {
             approved: BTreeSet::new(),
             went_back: BTreeSet::new(),
             delivered: BTreeMap::new(),
+            stale_at: None,
             beside: BTreeSet::new(),
             before: BTreeSet::new(),
             last: state.clone(),
@@ -166,6 +169,9 @@ impl Oracle {
     /// Judges a round.
     pub fn after_round(&mut self, after: &After<'_>) -> Result<(), Broken> {
         self.registry.update(after.state);
+        if after.stale {
+            self.stale_at = self.recent.last().map(|(at, _)| *at);
+        }
         self.judge_log(after.state, Some(after.notes))?;
         self.brake.after(after.ledgers);
         let declared = self.recent.last().map(|(_, declared)| Rc::clone(declared));
@@ -195,7 +201,8 @@ impl Oracle {
             }
             self.note_shown(&pass.plan);
             self.note_shown(&pass.after);
-            self.brake.note_held(&pass.after, self.recent.last());
+            let home = target.building.uuid.0;
+            self.brake.note_held(home, &pass.after, self.recent.last());
             self.note_excuses(&pass.after);
         }
         Ok(())

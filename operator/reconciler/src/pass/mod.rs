@@ -1,7 +1,9 @@
 //! One pass over one property: own, gather, observe, commit what was seen, plan, commit intents, write,
 //! commit answers, read back, commit proofs.
 
-use std::cell::RefCell;
+mod known;
+mod read_back;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -9,24 +11,21 @@ use opendoor_door_os::{Building, DoorOs};
 use opendoor_planner::conditions::{ObjectStatus, statuses};
 use opendoor_planner::declared::Declared;
 use opendoor_planner::elsewhere::{mark_elsewhere, uuids_not_here};
-use opendoor_planner::guard::{Guard, losses_in_window, note_decisions};
-use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid};
+use opendoor_planner::guard::{Guard, note_decisions};
+use opendoor_planner::ids::DoorUuid;
 use opendoor_planner::intake::{Taken, take_in};
 use opendoor_planner::ledger::{Fingerprint, Intent, Ledger};
-use opendoor_planner::observed::{DoorRow, KeyRow, Observed};
+use opendoor_planner::observed::Observed;
 use opendoor_planner::plan::{Plan, Refusal, Step};
 use opendoor_planner::planner::plan;
-use opendoor_planner::reasons::Reason;
-use opendoor_planner::settle::{self, BATCH, Outcome, Settled};
-use opendoor_planner::writes::{Answer, Write};
+use opendoor_planner::settle::{self, BATCH, Settled};
+use opendoor_planner::writes::Answer;
 
-use crate::gather::{Heads, LookedAfterBy, Target, declared_for, portfolio_of};
+use crate::gather::{LookedAfterBy, Target, declared_for, portfolio_of};
 use crate::history::events;
 use crate::ports::{Clock, Declarations, Ledgers, Ownership, StoreError};
-use crate::snapshot::Snapshot;
-
-/// Rows of one page of a listing: what a read-back by listing costs.
-const PAGE: usize = 500;
+pub use known::Known;
+use read_back::merge;
 
 /// Most uuids that are looked up one by one because their building does not list them.
 const MOST_ASKED: usize = 10;
@@ -44,66 +43,6 @@ pub struct Ports<'a, D, L, S, C, O> {
     pub clock: &'a C,
     /// Whether this process may still write.
     pub ownership: &'a O,
-}
-
-/// What was known when the round began.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// Everything declared.
-    pub snapshot: Snapshot,
-    /// The ledgers' heads.
-    pub heads: Heads,
-    /// The buildings DOOR OS lists.
-    pub buildings: Vec<Building>,
-    /// Losses charged in the window at each building, with its Portfolio's name, for the portfolio's
-    /// limit. Passes side by side share it.
-    pub losses: RefCell<BTreeMap<BuildingUuid, (Option<String>, u32)>>,
-    /// Looks that were begun while the declarations were read. Each is used once.
-    pub looks: RefCell<BTreeMap<BuildingUuid, Result<Observed, opendoor_door_os::Error>>>,
-}
-
-impl Known {
-    /// Losses charged at the other buildings of the same Portfolio.
-    fn losses_elsewhere(&self, ledger: &Ledger) -> u32 {
-        let portfolio = portfolio_name(ledger);
-        self.losses
-            .borrow()
-            .iter()
-            .filter(|(building, (name, _))| **building != ledger.building && *name == portfolio)
-            .map(|(_, (_, losses))| *losses)
-            .sum()
-    }
-
-    /// Counts losses that are about to be charged.
-    fn reserve(&self, ledger: &Ledger, steps: &[Step], now: Timestamp) {
-        let planned: usize = steps
-            .iter()
-            .filter(|step| !step.uncharged)
-            .map(|step| step.losses.len())
-            .sum();
-        let charged = losses_in_window(ledger, now);
-        let losses = charged.saturating_add(u32::try_from(planned).unwrap_or(u32::MAX));
-        self.set_losses(ledger, losses);
-    }
-
-    /// Counts losses that were charged.
-    fn charged(&self, ledger: &Ledger, now: Timestamp) {
-        self.set_losses(ledger, losses_in_window(ledger, now));
-    }
-
-    fn set_losses(&self, ledger: &Ledger, losses: u32) {
-        self.losses
-            .borrow_mut()
-            .insert(ledger.building, (portfolio_name(ledger), losses));
-    }
-}
-
-fn portfolio_name(ledger: &Ledger) -> Option<String> {
-    ledger
-        .head
-        .portfolio
-        .as_ref()
-        .map(|portfolio| portfolio.name.clone())
 }
 
 /// What a pass may do.
@@ -224,7 +163,8 @@ where
         asked: BTreeSet::new(),
         elsewhere: BTreeSet::new(),
     };
-    pass.run(with_skew(ports.door_os, observed), approvals).await
+    pass.run(with_skew(ports.door_os, observed), approvals)
+        .await
 }
 
 /// The look a round began while the declarations were read, or one made now.
@@ -469,109 +409,6 @@ where
         self.commit(observed).await?;
         Ok(lost)
     }
-
-    /// Reads what was written: the changed rows one by one or one listing, whichever is fewer calls.
-    async fn read_back(
-        &mut self,
-        observed: &mut Observed,
-        plan: &Plan,
-        results: &mut BTreeMap<Fingerprint, StepResult>,
-    ) -> Result<(), PassError> {
-        let mut doors: Vec<DoorUuid> = Vec::new();
-        let mut keys: Vec<KeyUuid> = Vec::new();
-        let written = self
-            .settled
-            .iter()
-            .filter(|settled| !matches!(settled.outcome, Outcome::NotSent(_)))
-            .map(|settled| &settled.intent)
-            .chain(&self.ledger.head.intents);
-        let mut unlisted = false;
-        for intent in written {
-            match &intent.write {
-                Write::SetDoorPartner { door, .. } => doors.push(*door),
-                Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => {
-                    keys.push(*key);
-                    doors.extend(&intent.doors);
-                }
-                Write::CreateKey { client_ref, .. } => {
-                    let made = observed
-                        .keys
-                        .iter()
-                        .find(|row| row.client_ref.as_deref() == Some(client_ref));
-                    match made {
-                        Some(row) => keys.push(row.uuid),
-                        None => unlisted = true,
-                    }
-                    doors.extend(&intent.doors);
-                }
-            }
-        }
-        doors.sort_unstable();
-        doors.dedup();
-        keys.sort_unstable();
-        keys.dedup();
-        let pages = observed.doors.len().div_ceil(PAGE).max(1)
-            + observed.keys.len().div_ceil(PAGE).max(1)
-            + 1;
-        if unlisted || doors.len() + keys.len() > pages {
-            *observed = self.observe().await?;
-        } else {
-            self.read_rows(observed, &doors, &keys).await?;
-        }
-        let now = self.ports.clock.now();
-        let (_, settled) = settle::absorb(&mut self.ledger, observed, now);
-        for step in &plan.steps {
-            let found = settled
-                .iter()
-                .find(|settled| settled.intent.fingerprint == step.fingerprint);
-            if let Some(settled) = found
-                && settled.outcome == Outcome::Applied
-            {
-                results.insert(step.fingerprint.clone(), StepResult::Applied);
-            }
-        }
-        self.settled.extend(settled);
-        self.commit(observed).await
-    }
-
-    /// Changes were made: a read-back that fails must not hide them, so it is told as what it is.
-    fn note_read_back(&mut self, read: Result<(), PassError>) -> Result<(), PassError> {
-        match read {
-            Err(PassError::DoorOs(error)) => {
-                self.own_refusals.push(Refusal {
-                    cause: self.declared.property.cause.clone(),
-                    reason: Reason::ObservationIncomplete,
-                    message: format!(
-                        "what was changed could not be read back: {error}. The next pass reads it."
-                    ),
-                    owner: None,
-                });
-                Ok(())
-            }
-            other => other,
-        }
-    }
-
-    async fn read_rows(
-        &self,
-        observed: &mut Observed,
-        doors: &[DoorUuid],
-        keys: &[KeyUuid],
-    ) -> Result<(), PassError> {
-        for door in doors {
-            match self.ports.door_os.door(*door).await? {
-                Some(row) => put_door(observed, row),
-                None => observed.doors.retain(|row| row.uuid != *door),
-            }
-        }
-        for key in keys {
-            match self.ports.door_os.key(*key).await? {
-                Some(row) => put_key(observed, row),
-                None => observed.keys.retain(|row| row.uuid != *key),
-            }
-        }
-        Ok(())
-    }
 }
 
 fn result_of(answer: &Answer) -> StepResult {
@@ -580,49 +417,5 @@ fn result_of(answer: &Answer) -> StepResult {
         Answer::Refused { code } => StepResult::Refused(code.clone()),
         Answer::NotSent { why } => StepResult::NotSent(why.clone()),
         Answer::Unknown { .. } => StepResult::Unknown,
-    }
-}
-
-/// Puts what a write returned into the look.
-fn merge(observed: &mut Observed, intent: &Intent, key: Option<&KeyRow>, doors: &[DoorRow]) {
-    for row in doors {
-        put_door(observed, row.clone());
-    }
-    match (&intent.write, key) {
-        (Write::DeleteKey { key, .. }, _) => observed.keys.retain(|row| row.uuid != *key),
-        (_, Some(row)) => put_key(observed, row.clone()),
-        (_, None) => {}
-    }
-}
-
-fn put_door(observed: &mut Observed, row: DoorRow) {
-    match observed
-        .doors
-        .binary_search_by_key(&row.uuid, |known| known.uuid)
-    {
-        Ok(at) => {
-            if let Some(known) = observed.doors.get_mut(at)
-                && known.version <= row.version
-            {
-                *known = row;
-            }
-        }
-        Err(at) => observed.doors.insert(at, row),
-    }
-}
-
-fn put_key(observed: &mut Observed, row: KeyRow) {
-    match observed
-        .keys
-        .binary_search_by_key(&row.uuid, |known| known.uuid)
-    {
-        Ok(at) => {
-            if let Some(known) = observed.keys.get_mut(at)
-                && known.version <= row.version
-            {
-                *known = row;
-            }
-        }
-        Err(at) => observed.keys.insert(at, row),
     }
 }

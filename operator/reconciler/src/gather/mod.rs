@@ -1,0 +1,128 @@
+//! From everything declared to what is declared for one building. Pure.
+
+mod absence;
+mod objects;
+mod portfolio;
+mod property;
+mod strays;
+mod targets;
+
+use std::collections::BTreeMap;
+
+use opendoor_api::{Property, Resource};
+use opendoor_door_os::Building;
+use opendoor_planner::declared::{Declared, Problem, Spec};
+use opendoor_planner::ids::BuildingUuid;
+use opendoor_planner::ledger::Head;
+use opendoor_planner::owner::{OwnerId, OwnerKind};
+use opendoor_planner::reasons::Reason;
+
+use crate::snapshot::{Object, Snapshot};
+use absence::absences;
+use objects::{declared_objects, refuse_doubles};
+pub use portfolio::{LookedAfterBy, portfolio_of};
+use property::declared_property;
+pub use strays::strays;
+pub use targets::targets;
+
+/// A building to pass over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The Property's name.
+    pub property: String,
+    /// The building.
+    pub building: Building,
+}
+
+/// A Property that cannot be passed over now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotPassed {
+    /// The Property's name.
+    pub property: String,
+    /// Why.
+    pub problem: Problem,
+}
+
+/// The ledgers' heads by building: what was accepted so far.
+pub type Heads = BTreeMap<BuildingUuid, Head>;
+
+/// What is declared for one building.
+#[must_use]
+pub fn declared_for(
+    snapshot: &Snapshot,
+    heads: &Heads,
+    buildings: &[Building],
+    target: &Target,
+) -> Declared {
+    let head = heads.get(&target.building.uuid);
+    let property = declared_property(snapshot, head, buildings, target);
+    let mut objects = declared_objects(snapshot, heads, target);
+    objects.sort_by(|a, b| a.owner.cmp(&b.owner));
+    refuse_doubles(&mut objects);
+    let gone = property.spec.is_none() && property.problems.iter().any(is_vanished);
+    let absent = absences(snapshot, heads, head, &objects, gone);
+    Declared {
+        property,
+        objects,
+        absent,
+    }
+}
+
+fn is_vanished(problem: &Problem) -> bool {
+    problem.reason == Reason::DeclarationIncomplete
+}
+
+fn accepted_in(heads: &Heads, owner: &OwnerId) -> Option<BuildingUuid> {
+    heads
+        .iter()
+        .find(|(_, head)| head.accepted.contains_key(owner))
+        .map(|(uuid, _)| *uuid)
+}
+
+fn properties(snapshot: &Snapshot) -> impl Iterator<Item = (&Object, &Property)> {
+    snapshot
+        .objects
+        .iter()
+        .filter_map(|object| match &object.resource {
+            Resource::Property(property) => Some((object, property)),
+            _ => None,
+        })
+}
+
+fn owned_spec(object: &Object) -> Option<(OwnerId, Spec)> {
+    let (kind, spec) = match &object.resource {
+        Resource::DoorAssignment(assignment) => (
+            OwnerKind::DoorAssignment,
+            Spec::DoorAssignment(assignment.spec.clone()),
+        ),
+        Resource::PartnerKey(key) => (OwnerKind::PartnerKey, Spec::PartnerKey(key.spec.clone())),
+        Resource::Portfolio(_) | Resource::Property(_) | Resource::DoorSyncOrder(_) => return None,
+    };
+    Some((
+        OwnerId {
+            kind,
+            name: object.resource.name().to_owned(),
+            uid: object.uid.clone(),
+        },
+        spec,
+    ))
+}
+
+impl crate::snapshot::Broken {
+    fn owner(&self) -> Option<OwnerId> {
+        let kind = match self.kind.as_str() {
+            "DoorAssignment" => OwnerKind::DoorAssignment,
+            "PartnerKey" => OwnerKind::PartnerKey,
+            _ => return None,
+        };
+        Some(OwnerId {
+            kind,
+            name: self.name.clone()?,
+            uid: self.uid.clone(),
+        })
+    }
+}
+
+fn name_of(name: &Option<String>) -> &str {
+    name.as_deref().unwrap_or_default()
+}
