@@ -201,7 +201,7 @@ fn status(
     notes.truncate(DOORS_SHOWN);
     let visit_names: Vec<String> = visits.iter().map(door_name).collect();
     let mut conditions = standing.conditions(plan);
-    conditions.push(enforced(&mine, observed, ledger));
+    conditions.push(enforced(&mine, is_property, observed, ledger));
     conditions.push(sync_required(&mine, &visit_names, observed));
     conditions.push(drifted(owner, plan));
     if let Some(authorized) = authorized(owner, plan, is_property) {
@@ -384,7 +384,12 @@ fn bounded(message: &str) -> String {
 type PairView<'a> = (&'a Pair, &'a (bool, Verdict));
 
 /// Whether the locks carry it out: of an object, the worst of its pairs.
-fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Condition {
+fn enforced(
+    mine: &[PairView<'_>],
+    is_property: bool,
+    observed: &Observed,
+    ledger: &Ledger,
+) -> Condition {
     let worst = mine
         .iter()
         .max_by_key(|(pair, (_, verdict))| (verdict.enforced, std::cmp::Reverse(*pair)));
@@ -392,9 +397,12 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
         worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
     else {
         // Doors that this look does not show may owe what nobody here knows of.
-        let (enforced, reason) = match observed.incomplete {
-            Some(_) => (Tri::Unknown, Reason::ObservationIncomplete),
-            None => (Tri::True, Reason::LockProven),
+        let (enforced, reason) = if observed.incomplete.is_some() {
+            (Tri::Unknown, Reason::ObservationIncomplete)
+        } else if is_property && has_unknown_lock(observed, ledger) {
+            (Tri::Unknown, Reason::HistoryUnknown)
+        } else {
+            (Tri::True, Reason::LockProven)
         };
         return new(condition::ENFORCED, enforced, reason, reason.meaning());
     };
@@ -418,6 +426,14 @@ fn enforced(mine: &[PairView<'_>], observed: &Observed, ledger: &Ledger) -> Cond
         verdict.reason,
         &message,
     )
+}
+
+/// Whether a lock may accept somebody nobody here knows of, whom no object answers for.
+fn has_unknown_lock(observed: &Observed, ledger: &Ledger) -> bool {
+    observed.doors.iter().any(|row| {
+        let record = ledger.doors.get(&row.uuid);
+        row.serial.is_some() && record.is_some_and(|record| record.unknown.is_some())
+    })
 }
 
 /// Whether somebody must go there because access is owed. DOOR may also ask for a Door Sync after a

@@ -104,7 +104,11 @@ impl Differences<'_> {
                             self.not_given_up(row, object, &cause, other, keeper);
                             return;
                         }
-                        self.held_removal(claim)
+                        // Its object was renamed while its partner cannot be used: a person decides.
+                        self.held_removal(claim).or_else(|| {
+                            self.is_named_in_vain(row, other)
+                                .then_some(Reason::DoorHeldByOther)
+                        })
                     }
                     None => {
                         self.hand_made(row, other);

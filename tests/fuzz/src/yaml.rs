@@ -55,14 +55,27 @@ fn judged(text: &str, document: &Document) {
     assert_eq!(Some(resource.name()), document.name.as_deref());
     let itself = document.faults_as_update(&document.body);
     assert!(itself.is_empty(), "cannot stay what it is: {itself:?}");
-    // JSON is YAML, with every text in quotes; but the parser wants a DEL escaped, and JSON does not.
-    let written = document.body.to_string().replace('\u{7f}', "\\u007f");
+    let written = as_json(document);
     let again = parse_documents(&written);
     assert!(again.errors.is_empty(), "{:?}", again.errors);
     let [again] = again.documents.as_slice() else {
         unreachable!("one document was written: {written}");
     };
     assert_eq!(again.resource().as_ref(), Ok(&resource), "{written}");
+}
+
+/// JSON is YAML, with every text in quotes; but YAML wants some characters escaped that JSON does not.
+fn as_json(document: &Document) -> String {
+    let json = document.body.to_string();
+    let mut written = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}') {
+            written.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            written.push(c);
+        }
+    }
+    written
 }
 
 fn within(text: &str, Position { line, column }: Position) {
@@ -99,9 +112,8 @@ fn taken(text: &str) {
     for finding in &checked.findings {
         super::one_line(&finding.message);
     }
-    let unchanged = validate(&sources, Some(&sources));
-    assert_eq!(
-        checked.findings, unchanged.findings,
-        "staying the same is no change"
-    );
+    if checked.findings.is_empty() {
+        let unchanged = validate(&sources, Some(&sources));
+        assert_eq!(unchanged.findings, [], "staying the same is no change");
+    }
 }

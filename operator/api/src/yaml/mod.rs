@@ -91,14 +91,14 @@ pub fn parse_documents(text: &str) -> Parsed {
         match tree::read(part) {
             Ok(roots) => roots
                 .into_iter()
-                .for_each(|root| take(text, root, &mut parsed)),
+                .for_each(|root| take(text, part.text, root, &mut parsed)),
             Err(problem) => parsed.errors.push(error(text, problem)),
         }
     }
     parsed
 }
 
-fn take(text: &str, root: tree::Root, parsed: &mut Parsed) {
+fn take(text: &str, part: &str, root: tree::Root, parsed: &mut Parsed) {
     let tree::Root { node, problems } = root;
     if node.is_empty() && problems.is_empty() {
         return;
@@ -116,7 +116,7 @@ fn take(text: &str, root: tree::Root, parsed: &mut Parsed) {
             return;
         }
     };
-    if !head.ours {
+    if !head.ours && (problems.is_empty() || !swallows_ours(part)) {
         let Head {
             api_version,
             kind,
@@ -184,6 +184,13 @@ fn is_ours(api_version: &str) -> bool {
         Some((group, _)) => closest(group, [GROUP]).is_some(),
         None => api_version == crate::VERSION || api_version == GROUP,
     }
+}
+
+/// Whether one of our documents follows without a `---` between them, so that its fields seem to be of this one.
+fn swallows_ours(part: &str) -> bool {
+    part.lines()
+        .filter_map(|line| line.strip_prefix("apiVersion:"))
+        .any(|version| is_ours(version.trim_matches([' ', '\t', '"', '\''])))
 }
 
 fn holds_ours(list: &tree::Node) -> bool {

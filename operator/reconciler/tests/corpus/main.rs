@@ -1,5 +1,7 @@
 //! Every input that was kept from fuzzing, on the ordinary toolchain. `tests/fuzz` says how to find more.
 
+#![allow(clippy::unwrap_used, missing_docs, unreachable_pub, reason = "tests")]
+
 #[path = "../../../../tests/fuzz/src/lib.rs"]
 pub mod fuzz;
 

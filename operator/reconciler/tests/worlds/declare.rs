@@ -110,6 +110,14 @@ impl Doc {
         format!("{}/{}", self.kind(), self.name)
     }
 
+    /// The hold id that a valid Property approves.
+    pub fn approval(&self) -> Option<String> {
+        match &self.says {
+            Says::Property { approve, .. } if !self.broken => approve.clone(),
+            _ => None,
+        }
+    }
+
     fn resource(&self) -> Resource {
         let spec = self.spec();
         let name = self.name.as_str();

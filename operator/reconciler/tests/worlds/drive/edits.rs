@@ -182,7 +182,7 @@ impl Editor<'_> {
                 .find(|(property, _)| *property == doc.name);
             if let Says::Property { approve, .. } = &mut doc.says {
                 *approve = match shown {
-                    Some((_, id)) if at % 4 > 0 => Some(id.clone()),
+                    Some((_, id)) if !at.is_multiple_of(4) => Some(id.clone()),
                     _ => Some(String::from("h-000000000000")),
                 };
             }

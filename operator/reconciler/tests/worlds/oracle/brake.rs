@@ -106,6 +106,12 @@ impl Brake {
         if !self.held.is_empty() {
             tally.premise(Law::HeldStaysHeld);
         }
+        // What only grants may be asked for by an object that is not held.
+        if change.doors.iter().all(|door| door.lost().is_empty())
+            || !change.request["partnerUuid"].is_null()
+        {
+            return Ok(());
+        }
         let asked = (change.call.clone(), uuid(&change.request["partnerUuid"]));
         let Some(Held { owner, said, .. }) = self.held.get(&asked) else {
             return Ok(());

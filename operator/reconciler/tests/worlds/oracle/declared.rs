@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::registry::Registry;
-use crate::declare::{Assignment, Doc, File, Key, Repo, Says, Wanted};
+use crate::declare::{Assignment, File, Key, Repo, Says, Wanted};
 
 /// What the test remembers of every object: refused or unreadable is not absent.
 #[derive(Debug, Default)]
@@ -71,8 +71,8 @@ impl Memory {
     pub fn passed(&mut self, property: &str) {
         for (owner, object) in &mut self.0 {
             if object.gone {
+                // It may still be remembered, and come back into force with a file that cannot be read.
                 object.certain = None;
-                object.possible.clear();
                 continue;
             }
             let Some(now) = &object.now else { continue };
@@ -94,14 +94,13 @@ impl Memory {
                 object.possible = vec![now.clone()];
             }
         }
-        self.0.retain(|_, object| !object.gone);
     }
 
     pub fn is_gone(&self, owner: &str) -> bool {
         self.0.get(owner).is_none_or(|object| object.gone)
     }
 
-    /// What an object surely says, as text; for comparing.
+    /// What an object surely says, for comparing.
     pub fn says(&self, owner: &str) -> String {
         let object = self.0.get(owner);
         format!(
@@ -139,7 +138,10 @@ impl Object {
     fn perhaps(&self) -> Vec<&Says> {
         match self.in_force() {
             Some(says) => vec![says],
-            None if self.gone => Vec::new(),
+            // A Property that is gone stays in force until nothing of it is left.
+            None if self.gone && !matches!(self.possible.first(), Some(Says::Property { .. })) => {
+                Vec::new()
+            }
             None => self.possible.iter().chain(&self.certain).collect(),
         }
     }
@@ -237,7 +239,7 @@ impl Declared {
         }
         declared.approvals = repo
             .readable()
-            .filter_map(|(_, doc)| approval(doc))
+            .filter_map(|(_, doc)| doc.approval())
             .collect();
         declared
     }
@@ -389,12 +391,5 @@ impl Declared {
             }
             _ => {}
         }
-    }
-}
-
-fn approval(doc: &Doc) -> Option<String> {
-    match &doc.says {
-        Says::Property { approve, .. } if !doc.broken => approve.clone(),
-        _ => None,
     }
 }

@@ -44,7 +44,11 @@ impl Oracle {
                 let alone = wanted.len() == 1;
                 let may_be = sure.listed && authorised.contains(&(home, sure.partner));
                 let name = row["name"].as_str();
-                if !alone || !may_be || !sure.speaks || self.is_refused(&sure.owner, name) {
+                if !alone
+                    || !may_be
+                    || !sure.speaks
+                    || name.is_some_and(|name| self.is_refused_at(name))
+                {
                     continue;
                 }
                 self.tally.premise(Law::Converges);
@@ -59,7 +63,7 @@ impl Oracle {
             let kept = self
                 .named_by
                 .iter()
-                .any(|(named, owner)| *named == door && self.is_refused(owner, None));
+                .any(|(named, owner)| *named == door && self.is_refused(owner));
             if kept {
                 continue;
             }
@@ -98,7 +102,7 @@ impl Oracle {
         let Some(doors) = &sure.doors else {
             return Ok(());
         };
-        if !usable || !sure.speaks || self.is_refused(&sure.owner, None) {
+        if !usable || !sure.speaks || self.is_refused(&sure.owner) {
             return Ok(());
         }
         if self.held_owners.contains(&sure.owner) {

@@ -86,7 +86,8 @@ impl Oracle {
             }
             for entry in not_granted(row) {
                 self.tally.premise(Law::NeverEnforcedTooEarly);
-                // The object that declares it without being granted it, and the one for which it was taken away.
+                // The object that declares it without being granted it. To which object a debt of one that declares it
+                // no more is put down is nobody's promise; the property answers for all of them.
                 let by_object = declared
                     .sure_door
                     .get(&door)
@@ -97,16 +98,7 @@ impl Oracle {
                     // A door that is claimed twice is nobody's pair; the property answers for it.
                     .filter(|_| declared.partners_at(door).count() == 1)
                     .map(|sure| sure.owner.clone());
-                let taken = self
-                    .took
-                    .get(&(door, entry.partner))
-                    .filter(|_| entry.key.is_none());
-                for owner in property
-                    .iter()
-                    .cloned()
-                    .chain(by_object)
-                    .chain(taken.cloned())
-                {
+                for owner in property.iter().cloned().chain(by_object) {
                     if statuses.get(&owner) == Some(&"True") {
                         return Err(Broken {
                             law: Law::NeverEnforcedTooEarly,

@@ -5,9 +5,11 @@
 mod brake;
 mod declared;
 mod end;
+mod judge;
 mod keys;
 mod locks;
 mod log;
+mod ownership;
 mod registry;
 mod syncs;
 
@@ -61,13 +63,15 @@ pub struct Oracle {
     access: BTreeMap<Uuid, Vec<Access>>,
     /// Access that we gave, or that was declared while it was there.
     ours: BTreeSet<(Uuid, Uuid, Option<Uuid>)>,
+    /// The same, and what people took away since: the product may own it still.
+    ever_ours: BTreeSet<(Uuid, Uuid, Option<Uuid>)>,
     our_keys: BTreeSet<Uuid>,
     /// (door, partner) on the dropdown that we gave, or that was there and declared beyond doubt.
     surely_ours: BTreeSet<(Uuid, Uuid)>,
     /// Objects that ever named a door.
     named_by: BTreeSet<(Uuid, String)>,
-    /// The object for which we took a partner off a door, where that is beyond doubt.
-    took: BTreeMap<(Uuid, Uuid), String>,
+    /// (building, partner) that a pass can have seen authorised: only then is it known by its name.
+    known_partners: BTreeSet<(Uuid, Uuid)>,
     /// (door, access revision) of changes that a write of ours made.
     made_by_us: BTreeSet<(Uuid, i64)>,
     brake: Brake,
@@ -105,7 +109,8 @@ impl Oracle {
             our_keys: BTreeSet::new(),
             surely_ours: BTreeSet::new(),
             named_by: BTreeSet::new(),
-            took: BTreeMap::new(),
+            known_partners: BTreeSet::new(),
+            ever_ours: BTreeSet::new(),
             made_by_us: BTreeSet::new(),
             brake: Brake::default(),
             labels: KeyLabels::default(),
@@ -192,6 +197,10 @@ impl Oracle {
         for (target, pass) in &report.passes {
             let Ok(pass) = pass else { continue };
             self.memory.passed(&target.property);
+            let known = end::authorised(after.state).into_iter();
+            let here = target.building.uuid.0;
+            self.known_partners
+                .extend(known.filter(|(home, _)| *home == here));
             self.enforced(after, target.building.uuid.0, pass)?;
             if pass.after.complete && !after.stale {
                 let doors = self.registry.doors_of(target.building.uuid.0);
@@ -206,97 +215,6 @@ impl Oracle {
             self.note_excuses(&pass.after);
         }
         Ok(())
-    }
-
-    /// Access that is there and declared becomes ours.
-    fn adopt(&mut self, declared: &Declared) {
-        for (door, entries) in &self.access {
-            for entry in entries {
-                let is_declared = match entry.key {
-                    None => declared.maybe_door.contains(&(*door, entry.partner)),
-                    Some(_) => declared.maybe_key.contains(&(*door, entry.partner)),
-                };
-                if is_declared {
-                    self.ours.insert((*door, entry.partner, entry.key));
-                    self.our_keys.extend(entry.key);
-                }
-            }
-        }
-    }
-
-    /// What a look was sure to see gone is not ours any more.
-    fn forget_not_there(&mut self, doors: &BTreeSet<Uuid>) {
-        let access = &self.access;
-        self.ours.retain(|(door, partner, key)| {
-            let there = access.get(door).is_some_and(|entries| {
-                entries
-                    .iter()
-                    .any(|entry| entry.partner == *partner && entry.key == *key)
-            });
-            there || !doors.contains(door)
-        });
-        let access = &self.access;
-        self.surely_ours.retain(|(door, partner)| {
-            let there = access.get(door).is_some_and(|entries| {
-                entries
-                    .iter()
-                    .any(|entry| entry.partner == *partner && entry.key.is_none())
-            });
-            there || !doors.contains(door)
-        });
-    }
-
-    /// What a whole look shows, and one object alone declares for a partner that may be used, is adopted.
-    fn surely_adopt(&mut self, doors: &BTreeSet<Uuid>) {
-        let Some((_, declared)) = self.recent.last() else {
-            return;
-        };
-        for door in doors {
-            let partners: BTreeSet<Uuid> = declared.partners_at(*door).collect();
-            let sure = declared.sure_door.get(door).into_iter().flatten();
-            for sure in sure.filter(|sure| sure.listed && sure.speaks && partners.len() == 1) {
-                let held = self.access.get(door).into_iter().flatten();
-                let there = held
-                    .filter(|entry| entry.key.is_none())
-                    .any(|entry| entry.partner == sure.partner);
-                if there && !self.beside.contains(door) {
-                    self.surely_ours.insert((*door, sure.partner));
-                }
-            }
-        }
-    }
-
-    fn written_down(&mut self, notes: &Notes) -> Result<(), Broken> {
-        let sent = u64::try_from(notes.sent.len()).unwrap();
-        self.tally.premises(Law::WrittenDownFirst, sent);
-        match notes.sent.iter().find(|sent| !sent.written_down) {
-            None => Ok(()),
-            Some(sent) => Err(Broken {
-                law: Law::WrittenDownFirst,
-                how: format!("no ledger holds {}", sent.call),
-            }),
-        }
-    }
-
-    /// Counts rounds that were told less of a building than there is, and had something to lose there.
-    fn partial_views(&mut self, after: &After<'_>) {
-        let mut partial = BTreeSet::new();
-        for list in ["doors", "keys"] {
-            for (building, row) in rows(after.state, list) {
-                let row = uuid(&row["uuid"]).unwrap();
-                let told = after.notes.seen.get(&(building, list));
-                if told.is_some_and(|told| !told.contains(&row)) && self.before.contains(&row) {
-                    partial.insert(building);
-                }
-            }
-        }
-        let own = self.ours_by_building();
-        let many = partial
-            .iter()
-            .filter(|building| own.contains_key(building))
-            .count();
-        self.tally
-            .premises(Law::PartialViewLosesNothing, u64::try_from(many).unwrap());
     }
 
     fn note_shown(&mut self, plan: &opendoor_planner::plan::Plan) {
@@ -337,11 +255,17 @@ impl Oracle {
         }
     }
 
-    /// Whether the last report refuses something of an object; if a text is given, something about that.
-    fn is_refused(&self, owner: &str, about: Option<&str>) -> bool {
+    /// Whether the last report refuses something of an object.
+    fn is_refused(&self, owner: &str) -> bool {
+        self.refused.iter().any(|(of, _)| of == owner)
+    }
+
+    /// Whether the last report refuses something about a door, of whichever of its objects.
+    fn is_refused_at(&self, door: &str) -> bool {
+        let quoted = format!("\"{door}\"");
         self.refused
             .iter()
-            .any(|(of, message)| of == owner && about.is_none_or(|about| message.contains(about)))
+            .any(|(_, message)| message.contains(&quoted))
     }
 
     /// What was declared when a write was decided on: in this round, or, if it took effect late, in a recent one.
