@@ -9,7 +9,7 @@ use opendoor_api::{Limits, Mode};
 use crate::declared::Spec;
 use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
-use crate::ledger::{Fingerprint, Hold, Ledger};
+use crate::ledger::{Charge, Fingerprint, Hold, Ledger};
 use crate::owner::{OwnerId, OwnerKind};
 use crate::plan::{Plan, Step};
 use crate::reasons::Reason;
@@ -64,12 +64,25 @@ pub fn losses_in_window(ledger: &Ledger, now: Timestamp) -> u32 {
     window(ledger, now).map(|charge| charge.losses).sum()
 }
 
-fn window(ledger: &Ledger, now: Timestamp) -> impl Iterator<Item = &crate::ledger::Charge> {
+/// Charges of the window, and those of writes that are still open: they take effect when they do.
+fn window(ledger: &Ledger, now: Timestamp) -> impl Iterator<Item = &Charge> {
     ledger
         .head
         .charges
         .iter()
-        .filter(move |charge| now.duration_since(charge.at) < WINDOW)
+        .filter(move |charge| !is_spent(ledger, charge, now))
+}
+
+/// Whether a charge has left the window.
+fn is_spent(ledger: &Ledger, charge: &Charge, now: Timestamp) -> bool {
+    let open = |number: u64| {
+        ledger
+            .head
+            .intents
+            .iter()
+            .any(|intent| intent.number == number)
+    };
+    now.duration_since(charge.at) >= WINDOW && !open(charge.intent)
 }
 
 /// How many losses a building's brake lets pass in a window.
@@ -339,9 +352,9 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
     if removes_added_since != ledger.head.removes_added_since {
         ledger.head_mut().removes_added_since = removes_added_since;
     }
-    let old = |charge: &crate::ledger::Charge| now.duration_since(charge.at) >= WINDOW;
-    if ledger.head.charges.iter().any(old) {
-        ledger.head_mut().charges.retain(|charge| !old(charge));
+    let charges: Vec<Charge> = window(ledger, now).cloned().collect();
+    if charges.len() < ledger.head.charges.len() {
+        ledger.head_mut().charges = charges;
     }
 }
 

@@ -29,13 +29,16 @@ fn send_again(ledger: &mut Ledger, step: &Step, now: Timestamp) -> Option<Intent
     if !ledger.head.intents.iter().any(same) {
         return None;
     }
-    let open = ledger
-        .head_mut()
-        .intents
-        .iter_mut()
-        .find(|intent| same(intent))?;
+    let head = ledger.head_mut();
+    let open = head.intents.iter_mut().find(|intent| same(intent))?;
     if open.unknown_since.is_some() {
         open.unknown_since = Some(now);
+    }
+    // What it takes away goes from now on, however long ago it was begun.
+    for charge in &mut head.charges {
+        if charge.intent == open.number {
+            charge.at = now;
+        }
     }
     Some(open.clone())
 }

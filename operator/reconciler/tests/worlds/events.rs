@@ -97,7 +97,7 @@ pub fn of(seed: u64) -> Vec<Event> {
     }
     for _ in 0..rng.u32(10..=40) {
         if rng.u8(0..60) == 0 {
-            events.extend(lost_creation(&mut rng, &mut numbers));
+            events.extend(late_creation(&mut rng, &mut numbers));
         }
         events.push(event(&mut rng, &mut numbers));
         match rng.u8(0..20) {
@@ -113,13 +113,13 @@ pub fn of(seed: u64) -> Vec<Event> {
     events
 }
 
-/// A key is made, nobody hears of it, and its declaration changes its name meanwhile.
-fn lost_creation(rng: &mut Rng, numbers: &mut u64) -> Vec<Event> {
+/// A key is made late, after nobody heard of it, and its declaration changes its name meanwhile.
+fn late_creation(rng: &mut Rng, numbers: &mut u64) -> Vec<Event> {
     *numbers += 1;
-    let lost = json!({"kind": "lostAnswer", "method": "POST", "path": "/v1/keys"});
+    let late = json!({"kind": "lateWrite", "method": "POST", "path": "/v1/keys", "seconds": 120});
     vec![
         Event::Repaired,
-        Event::Fault(lost),
+        Event::Fault(late),
         Event::Edit(Edit::NewKey(rng.u64(..) << 8 | *numbers)),
         Event::Round,
         Event::Edit(Edit::NewestKeyName),

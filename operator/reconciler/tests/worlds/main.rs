@@ -41,7 +41,7 @@ use mutants::Mutant;
 
 const FIRST_SEED: u64 = 1;
 /// How many worlds run by default.
-const WORLDS: u64 = 150;
+const WORLDS: u64 = 300;
 /// Within how many worlds a planted bug must be caught.
 const WORLDS_PER_MUTANT: u64 = 250;
 

@@ -90,7 +90,7 @@ impl Mutant {
         (Self::EverythingIsOurs, 1),
         (Self::EveryoneIsListed, 3),
         (Self::OneDoorMore, 2),
-        (Self::NewMarkEachTime, 144),
+        (Self::NewMarkEachTime, 4),
         (Self::RefusedIsApplied, 98),
         (Self::HandEditsHidden, 1),
         (Self::UnknownIsEnforced, 9),

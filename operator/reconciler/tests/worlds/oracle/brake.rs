@@ -93,7 +93,10 @@ impl Brake {
         }
         Err(Broken {
             law: Law::LossesAreBraked,
-            how: format!("{in_window} losses in a day, and at most {limit} may pass: {change:?}"),
+            how: format!(
+                "{in_window} losses in a day, and at most {limit} of {base} may pass: {:?}, now {change:?}",
+                self.losses
+            ),
         })
     }
 

@@ -183,6 +183,8 @@ pub struct Declared {
     pub maybe_key: BTreeSet<(Uuid, Uuid)>,
     /// (building, partner) that may be listed.
     pub maybe_listed: BTreeSet<(Uuid, Uuid)>,
+    /// Buildings whose Property is there.
+    pub managed: BTreeSet<Uuid>,
     /// Buildings at which access added by hand may be removed.
     pub removes_added: BTreeSet<Uuid>,
     /// Pairs that come and go with time or with people moving.
@@ -206,7 +208,7 @@ impl Declared {
             for says in object.perhaps() {
                 match says {
                     Says::Portfolio { removals, percent } => limits.push((*removals, *percent)),
-                    Says::Property { .. } => declared.property(owner, says, registry),
+                    Says::Property { .. } => declared.property(owner, object, says, registry),
                     _ => {}
                 }
             }
@@ -253,7 +255,7 @@ impl Declared {
             .map(|(_, partner)| *partner)
     }
 
-    fn property(&mut self, owner: &str, says: &Says, registry: &Registry) {
+    fn property(&mut self, owner: &str, object: &Object, says: &Says, registry: &Registry) {
         let Says::Property {
             partners,
             removes_added,
@@ -269,6 +271,9 @@ impl Declared {
         let listed = partners.iter().filter_map(|name| registry.partner(name));
         self.maybe_listed
             .extend(listed.map(|partner| (building, partner)));
+        if !object.gone {
+            self.managed.insert(building);
+        }
         if *removes_added {
             self.removes_added.insert(building);
         }

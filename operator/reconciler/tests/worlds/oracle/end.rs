@@ -16,7 +16,8 @@ impl Oracle {
         let (_, declared) = self.recent.last().unwrap().clone();
         let state = std::mem::take(&mut self.last);
         self.doors_at_rest(&declared, &state)?;
-        for key in &declared.sure_keys {
+        let managed = |key: &&SureKey| declared.managed.contains(&key.building);
+        for key in declared.sure_keys.iter().filter(managed) {
             self.key_at_rest(key, &state)?;
         }
         self.no_key_left_over(&declared, &state)?;
@@ -36,7 +37,7 @@ impl Oracle {
         for (home, row) in rows(state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
             let holder = uuid(&row["partnerUuid"]);
-            if self.held_subjects.contains(&door) {
+            if self.held_subjects.contains(&door) || !declared.managed.contains(&home) {
                 continue;
             }
             let wanted: BTreeSet<Uuid> = declared.partners_at(door).collect();
