@@ -9,7 +9,7 @@ use opendoor_api::{Limits, Mode};
 use crate::declared::Spec;
 use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
-use crate::ledger::{Charge, Fingerprint, Hold, Ledger};
+use crate::ledger::{Charge, Fingerprint, Head, Hold, Ledger};
 use crate::owner::{OwnerId, OwnerKind};
 use crate::plan::{Plan, Step};
 use crate::reasons::Reason;
@@ -60,28 +60,20 @@ impl Guard {
 
 /// Losses charged at a building within the window.
 #[must_use]
-pub fn losses_in_window(ledger: &Ledger, now: Timestamp) -> u32 {
-    window(ledger, now).map(|charge| charge.losses).sum()
+pub fn losses_in_window(head: &Head, now: Timestamp) -> u32 {
+    window(head, now).map(|charge| charge.losses).sum()
 }
 
 /// Charges of the window, and those of writes that are still open: they take effect when they do.
-fn window(ledger: &Ledger, now: Timestamp) -> impl Iterator<Item = &Charge> {
-    ledger
-        .head
-        .charges
+fn window(head: &Head, now: Timestamp) -> impl Iterator<Item = &Charge> {
+    head.charges
         .iter()
-        .filter(move |charge| !is_spent(ledger, charge, now))
+        .filter(move |charge| !is_spent(head, charge, now))
 }
 
 /// Whether a charge has left the window.
-fn is_spent(ledger: &Ledger, charge: &Charge, now: Timestamp) -> bool {
-    let open = |number: u64| {
-        ledger
-            .head
-            .intents
-            .iter()
-            .any(|intent| intent.number == number)
-    };
+fn is_spent(head: &Head, charge: &Charge, now: Timestamp) -> bool {
+    let open = |number: u64| head.intents.iter().any(|intent| intent.number == number);
     now.duration_since(charge.at) >= WINDOW && !open(charge.intent)
 }
 
@@ -199,8 +191,8 @@ fn brake(
     excused: &BTreeSet<Fingerprint>,
     now: Timestamp,
 ) {
-    let mut used_losses = losses_in_window(ledger, now);
-    let mut used_grants: u32 = window(ledger, now).map(|charge| charge.grants).sum();
+    let mut used_losses = losses_in_window(&ledger.head, now);
+    let mut used_grants: u32 = window(&ledger.head, now).map(|charge| charge.grants).sum();
     let loss_limit = loss_limit(ledger, &guard.limits, used_losses);
     let mut groups: BTreeMap<OwnerId, (u32, u32)> = BTreeMap::new();
     let mut counted: BTreeMap<OwnerId, BTreeSet<(DoorUuid, PartnerUuid)>> = BTreeMap::new();
@@ -352,7 +344,7 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
     if removes_added_since != ledger.head.removes_added_since {
         ledger.head_mut().removes_added_since = removes_added_since;
     }
-    let charges: Vec<Charge> = window(ledger, now).cloned().collect();
+    let charges: Vec<Charge> = window(&ledger.head, now).cloned().collect();
     if charges.len() < ledger.head.charges.len() {
         ledger.head_mut().charges = charges;
     }

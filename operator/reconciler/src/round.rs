@@ -5,10 +5,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use futures::StreamExt;
-use jiff::Timestamp;
 use opendoor_door_os::{Building, DoorOs};
-use opendoor_planner::guard::WINDOW;
-use opendoor_planner::ledger::Head;
+use opendoor_planner::guard::losses_in_window;
 
 use crate::gather::{NotPassed, Target, strays, targets};
 use crate::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
@@ -104,7 +102,7 @@ where
                 .portfolio
                 .as_ref()
                 .map(|portfolio| portfolio.name.clone());
-            (*building, (portfolio, losses(head, now)))
+            (*building, (portfolio, losses_in_window(head, now)))
         })
         .collect();
     let (unreadable, notes) = (snapshot.unreadable.clone(), snapshot.notes.clone());
@@ -134,12 +132,4 @@ where
         unreadable,
         notes,
     })
-}
-
-fn losses(head: &Head, now: Timestamp) -> u32 {
-    head.charges
-        .iter()
-        .filter(|charge| now.duration_since(charge.at) < WINDOW)
-        .map(|charge| charge.losses)
-        .sum()
 }

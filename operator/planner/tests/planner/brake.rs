@@ -41,7 +41,7 @@ fn an_urgent_removal_of_another_object_passes_beside_a_held_one() {
         .collect();
     assert_eq!(urgent, ["Door 030"]);
     assert_eq!(
-        losses_in_window(&world.ledger, world.now),
+        losses_in_window(&world.ledger.head, world.now),
         1,
         "held steps do not spend the window"
     );
@@ -147,7 +147,7 @@ fn a_refused_write_gives_its_charge_back() {
         code: "REVISION_MISMATCH".to_owned(),
     };
     world.answer(&refused);
-    assert_eq!(losses_in_window(&world.ledger, world.now), 0);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
 }
 
 #[test]
@@ -155,11 +155,11 @@ fn a_write_that_never_took_effect_gives_its_charge_back() {
     let mut world = forty();
     keep(&mut world, "bulk", 1..30);
     world.lose_answers(false);
-    assert_eq!(losses_in_window(&world.ledger, world.now), 1);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 1);
     keep(&mut world, "bulk", 0..30);
     world.advance(12);
     assert_quiet(&world.plan());
-    assert_eq!(losses_in_window(&world.ledger, world.now), 0);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
 }
 
 #[test]

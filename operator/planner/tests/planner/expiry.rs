@@ -62,7 +62,7 @@ fn an_expiry_known_for_a_day_is_not_charged() {
         4,
         "more than the three that the brake lets pass"
     );
-    assert_eq!(losses_in_window(&world.ledger, world.now), 0);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
 }
 
 #[test]

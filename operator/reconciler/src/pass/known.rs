@@ -49,14 +49,14 @@ impl Known {
             .filter(|step| !step.uncharged)
             .map(|step| step.losses.len())
             .sum();
-        let charged = losses_in_window(ledger, now);
+        let charged = losses_in_window(&ledger.head, now);
         let losses = charged.saturating_add(u32::try_from(planned).unwrap_or(u32::MAX));
         self.set_losses(ledger, losses);
     }
 
     /// Counts losses that were charged.
     pub(super) fn charged(&self, ledger: &Ledger, now: Timestamp) {
-        self.set_losses(ledger, losses_in_window(ledger, now));
+        self.set_losses(ledger, losses_in_window(&ledger.head, now));
     }
 
     fn set_losses(&self, ledger: &Ledger, losses: u32) {
