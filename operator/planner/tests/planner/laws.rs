@@ -130,7 +130,7 @@ proptest! {
                 );
             }
             let unasked = unasked_losses(&before, &plan);
-            let charged = losses_in_window(&before.ledger, before.now) as usize;
+            let charged = losses_in_window(&before.ledger.head, before.now) as usize;
             let base = before.ledger.owned_pairs() + charged;
             prop_assert!(
                 unasked == 0 || charged + unasked <= (base / 4).clamp(3, 25),
