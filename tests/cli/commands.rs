@@ -95,3 +95,30 @@ fn completions_and_crds_are_printed() {
         5
     );
 }
+
+#[test]
+fn a_second_run_writes_nothing_at_all() {
+    let folder = embedded();
+    run_in(folder.path(), &["run", "--once"]).exits(0);
+    let written = || {
+        let state = folder.path().join(".opendoor");
+        let mut files: Vec<_> = std::fs::read_dir(state)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let metadata = entry.metadata().unwrap();
+                (
+                    entry.file_name(),
+                    metadata.len(),
+                    metadata.modified().unwrap(),
+                )
+            })
+            .filter(|(name, ..)| name != "lock")
+            .collect();
+        files.sort();
+        files
+    };
+    let before = written();
+    run_in(folder.path(), &["run", "--once"]).exits(0);
+    assert_eq!(written(), before);
+}

@@ -158,7 +158,9 @@ impl Connection {
         let simulator = world(&world_file, &wish.state.join("world.json"))?;
         if acts {
             let place = wish.state.join("world.json");
-            save(&place, &simulator.dump())?;
+            if !place.exists() {
+                save(&place, &simulator.dump())?;
+            }
             simulator.on_change(move |dump| {
                 // A world that cannot be saved is told at the next start; the answer must go out.
                 if let Err(error) = save(&place, &dump) {
