@@ -5,7 +5,7 @@
 //! source, and the same input gives the same bytes.
 //!
 //! The order of a pass: [`intake::take_in`] one look at both sides, [`planner::plan`], then for each
-//! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb_rows`].
+//! batch [`settle::intend`], the writes, [`settle::record_answer`], and [`settle::absorb`].
 
 mod accept;
 mod awaiting;

@@ -162,30 +162,6 @@ pub fn absorb(
     (stale, settled)
 }
 
-/// Takes rows read one by one after a write into the ledger, and settles what they settle.
-pub fn absorb_rows(
-    ledger: &mut Ledger,
-    doors: &[DoorRow],
-    keys: &[KeyRow],
-    now: Timestamp,
-) -> Vec<Settled> {
-    let mut doors = doors.to_vec();
-    doors.sort_by_key(|row| row.uuid);
-    let mut keys = keys.to_vec();
-    keys.sort_by_key(|row| row.uuid);
-    let part = Observed {
-        building: ledger.building,
-        building_name: String::new(),
-        at: now,
-        partners: Vec::new(),
-        doors,
-        keys,
-        incomplete: Some(String::from("single rows")),
-        clock_skewed: false,
-    };
-    absorb(ledger, &part, now).1
-}
-
 fn written_key<'a>(observed: &'a Observed, intent: &Intent) -> Option<&'a KeyRow> {
     match &intent.write {
         Write::CreateKey { client_ref, .. } => observed
