@@ -61,12 +61,7 @@ impl Directory {
     /// Shows every file of the directory that may declare something, in the order of their names; or the
     /// one file, whatever its name ends in.
     pub(crate) fn walk(&self, show: &mut dyn FnMut(Found)) {
-        let entries = WalkDir::new(&self.root)
-            .follow_links(true)
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        for entry in entries {
+        for entry in self.entries() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
                     let path = entry.path();
@@ -219,15 +214,19 @@ impl Declarations for Directory {
 }
 
 impl Directory {
-    /// What tells whether anything was touched; `None` when something cannot be looked at.
-    fn stamp(&self) -> Option<Stamp> {
-        let mut stamp = Stamp::new();
-        let entries = WalkDir::new(&self.root)
+    /// Everything below the root that is not hidden, in the order of names.
+    fn entries(&self) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+        WalkDir::new(&self.root)
             .follow_links(true)
             .sort_by_file_name()
             .into_iter()
-            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        for entry in entries {
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
+    }
+
+    /// What tells whether anything was touched; `None` when something cannot be looked at.
+    fn stamp(&self) -> Option<Stamp> {
+        let mut stamp = Stamp::new();
+        for entry in self.entries() {
             let entry = entry.ok()?;
             let metadata = entry.metadata().ok()?;
             if metadata.is_file() {
