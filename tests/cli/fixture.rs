@@ -113,6 +113,18 @@ impl World {
         world
     }
 
+    /// Parcel Runner is on the offline garage gate, its lock has it, and the YAML no longer does.
+    pub fn about_to_leave_the_garage() -> Self {
+        let world = Self::new();
+        let doors = |doors| assignment("parcel", "Parcel Runner", doors);
+        world.write("a.yaml", &doors("Garage Gate, Mail Room"));
+        world.run(&["run", "--once"]).exits(0);
+        world.sync("Garage Gate", "full");
+        world.run(&["run", "--once"]).exits(0);
+        world.write("a.yaml", &doors("Mail Room"));
+        world
+    }
+
     pub fn url(&self) -> &str {
         &self.url
     }

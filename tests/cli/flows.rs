@@ -31,18 +31,7 @@ fn plan_apply_and_nothing_left() {
 
 #[test]
 fn an_offline_removal_is_named_until_it_is_proven() {
-    let world = World::new();
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
-    );
-    world.run(&["run", "--once"]).exits(0);
-    world.sync("Garage Gate", "full");
-    world.run(&["run", "--once"]).exits(0);
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
+    let world = World::about_to_leave_the_garage();
     let removed = world.run(&["run", "--once", "-o", "json"]).exits(0).json();
     assert_eq!(removed["steps"][0]["action"], "RemoveDoor");
     assert_eq!(removed["steps"][0]["doorVisits"], 1);
@@ -184,18 +173,7 @@ fn an_import_plans_to_zero_changes() {
 
 #[test]
 fn an_attestation_is_a_weaker_word() {
-    let world = World::new();
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
-    );
-    world.run(&["run", "--once"]).exits(0);
-    world.sync("Garage Gate", "full");
-    world.run(&["run", "--once"]).exits(0);
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
+    let world = World::about_to_leave_the_garage();
     world.run(&["run", "--once"]).exits(0);
     world.run(&["sync", "attest", "Nowhere"]).exits(1);
     world.run(&["sync", "attest", "Garage Gate"]).exits(0);

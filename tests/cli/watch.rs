@@ -91,18 +91,7 @@ fn a_second_user_of_an_embedded_world_is_sent_to_simulate() {
 
 #[test]
 fn a_killed_run_goes_on_from_its_ledger() {
-    let world = World::new();
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"),
-    );
-    world.run(&["run", "--once"]).exits(0);
-    world.sync("Garage Gate", "full");
-    world.run(&["run", "--once"]).exits(0);
-    world.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
+    let world = World::about_to_leave_the_garage();
     for delay in [5_u64, 15, 30, 60] {
         let mut running = started(&world);
         std::thread::sleep(Duration::from_millis(delay));
