@@ -26,6 +26,12 @@ impl Budget {
         *left = (*left + 1).min(RESERVE);
     }
 
+    /// What is left of it, between 0 and 1.
+    pub(crate) fn left(&self) -> f64 {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        f64::from(*left) / f64::from(RESERVE)
+    }
+
     /// Pays for one retry, if it can be paid.
     pub(crate) fn spend(&self) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);

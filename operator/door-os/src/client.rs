@@ -68,6 +68,12 @@ pub trait DoorOs {
 /// Our own clock, as the caller keeps it.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// Asked immediately before a write is sent: may it still be?
+pub type Fence = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Told of every request: the call's name, and the status of its answer if one came.
+pub type Observer = Arc<dyn Fn(&'static str, Option<u16>) + Send + Sync>;
+
 /// How a [`Client`] behaves.
 #[derive(Clone)]
 pub struct Config {
@@ -90,6 +96,10 @@ pub struct Config {
     /// Whether the time of a simulator on this machine is taken as now, so that it can never be
     /// skewed. A test of skew turns it off.
     pub follow_simulated_time: bool,
+    /// Asked immediately before a write is sent.
+    pub fence: Option<Fence>,
+    /// Told of every request.
+    pub observer: Option<Observer>,
 }
 
 impl Default for Config {
@@ -104,6 +114,8 @@ impl Default for Config {
             seed: std::hash::RandomState::new().build_hasher().finish(),
             wall_clock: Arc::new(Timestamp::now),
             follow_simulated_time: true,
+            fence: None,
+            observer: None,
         }
     }
 }
@@ -157,6 +169,8 @@ impl<T: Transport> Client<T> {
             seed,
             wall_clock,
             follow_simulated_time,
+            fence,
+            observer,
         } = config;
         let audience = audience.unwrap_or_else(|| endpoint.origin());
         Self {
@@ -167,7 +181,8 @@ impl<T: Transport> Client<T> {
                 request_timeout,
                 seed,
                 wall_clock,
-            ),
+            )
+            .watched(fence, observer),
             tokens: Tokens::new(Box::new(credentials), audience),
             write_patience,
             follow_simulated_time,
@@ -178,6 +193,12 @@ impl<T: Transport> Client<T> {
     #[must_use]
     pub fn breaker_open(&self) -> bool {
         self.courier.breaker.refuses_for().is_some()
+    }
+
+    /// What is left of the budget of retries, between 0 and 1.
+    #[must_use]
+    pub fn budget_left(&self) -> f64 {
+        self.courier.budget.left()
     }
 
     /// What was sent so far.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::call::{Call, Repeat};
-use crate::client::WallClock;
+use crate::client::{Fence, Observer, WallClock};
 use crate::clock::{ServerClock, retry_after};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -88,6 +88,8 @@ pub(crate) struct Courier<T> {
     pub(crate) budget: Budget,
     pub(crate) clock: ServerClock,
     pub(crate) wall_clock: WallClock,
+    fence: Option<Fence>,
+    observer: Option<Observer>,
     limiter: Limiter,
     timeout: Duration,
     seed: u64,
@@ -112,12 +114,27 @@ impl<T: Transport> Courier<T> {
             budget: Budget::default(),
             clock: ServerClock::default(),
             wall_clock,
+            fence: None,
+            observer: None,
             limiter: Limiter::new(rate.0, rate.1),
             timeout,
             seed,
             calls: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+        }
+    }
+
+    /// With a fence before writes and somebody who is told of every request.
+    pub(crate) fn watched(mut self, fence: Option<Fence>, observer: Option<Observer>) -> Self {
+        self.fence = fence;
+        self.observer = observer;
+        self
+    }
+
+    fn told(&self, call: &Call, status: Option<u16>) {
+        if let Some(observer) = &self.observer {
+            observer(call.name, status);
         }
     }
 
@@ -191,10 +208,19 @@ impl<T: Transport> Courier<T> {
             repeatable: false,
             wait: None,
         })?;
+        // The last thing before it leaves: whatever was true when the call was made may be over.
+        if !read && self.fence.as_ref().is_some_and(|may| !may()) {
+            return Err(Problem {
+                failed: Failed::nothing_done(Error::NotOwner { call: call.name }),
+                repeatable: false,
+                wait: None,
+            });
+        }
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sent = tokio::time::timeout(self.timeout, self.transport.send(request)).await;
         let (left, fault, detail) = match sent {
             Ok(Ok(response)) => {
+                self.told(call, Some(response.status().as_u16()));
                 if response.status().is_server_error() {
                     permit.failed();
                 } else {
@@ -202,12 +228,18 @@ impl<T: Transport> Courier<T> {
                 }
                 return self.judge(call, response, decode, attempts);
             }
-            Ok(Err(error)) => (error.left, error.fault, error.detail),
-            Err(_) => (
-                Left::Maybe,
-                TransportFault::Timeout,
-                format!("none within {} s", self.timeout.as_secs()),
-            ),
+            Ok(Err(error)) => {
+                self.told(call, None);
+                (error.left, error.fault, error.detail)
+            }
+            Err(_) => {
+                self.told(call, None);
+                (
+                    Left::Maybe,
+                    TransportFault::Timeout,
+                    format!("none within {} s", self.timeout.as_secs()),
+                )
+            }
         };
         let error = if fault == TransportFault::TooLarge {
             permit.answered();

@@ -1,6 +1,7 @@
 //! Where DOOR OS is, checked once when it is parsed.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use url::{Host, Url};
@@ -64,6 +65,17 @@ impl Endpoint {
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.url.scheme() == "http"
+    }
+
+    /// The address it is written with, if it is one and no name. Every spelling of an IPv4 address
+    /// (decimal, octal, hexadecimal) was understood when it was parsed.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.url.host()? {
+            Host::Ipv4(address) => Some(IpAddr::V4(address)),
+            Host::Ipv6(address) => Some(IpAddr::V6(address)),
+            Host::Domain(_) => None,
+        }
     }
 
     /// Scheme, host and port: the default OAuth audience.

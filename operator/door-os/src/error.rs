@@ -145,6 +145,12 @@ pub enum Error {
         /// The call.
         call: &'static str,
     },
+    /// This process may not write any more.
+    #[error("{call} was not sent: another process may own this building by now; its owner goes on")]
+    NotOwner {
+        /// The call.
+        call: &'static str,
+    },
     /// An answer the contract does not know for this call.
     #[error(
         "{call} answered {status} {code}, which the manager contract does not have for it: check \
@@ -196,6 +202,7 @@ impl Error {
             Self::Unreachable { .. }
             | Self::Failing { .. }
             | Self::Paused { .. }
+            | Self::NotOwner { .. }
             | Self::Unexpected { .. } => Reason::BackendUnavailable,
             Self::Unreadable { .. } | Self::TooLarge { .. } => Reason::ObservationIncomplete,
         }

@@ -1,10 +1,12 @@
 //! Requests over the network.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
+use crate::addresses::{Addresses, Guarded, NotPermitted};
 use crate::endpoint::Endpoint;
 use crate::transport::{Left, Transport, TransportError, TransportFault};
 
@@ -18,6 +20,8 @@ pub struct HttpOptions {
     /// The largest answer read. 500 door rows are about 400 KiB; a page of keys that name hundreds
     /// of doors each can exceed it, and is then asked for in smaller pages.
     pub max_body: usize,
+    /// Where it may connect to.
+    pub addresses: Addresses,
 }
 
 impl Default for HttpOptions {
@@ -26,6 +30,7 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             total_timeout: Duration::from_secs(30),
             max_body: 4 << 20,
+            addresses: Addresses::default(),
         }
     }
 }
@@ -43,13 +48,19 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// If TLS cannot be set up on this machine.
+    /// If TLS cannot be set up on this machine, or the endpoint is an address that is not permitted.
     pub fn new(endpoint: &Endpoint, options: &HttpOptions) -> Result<Self, TransportError> {
         let HttpOptions {
             connect_timeout,
             total_timeout,
             max_body,
+            ref addresses,
         } = *options;
+        // A literal address is never resolved, so it is looked at here.
+        if endpoint.address().is_some_and(|ip| !addresses.permit(ip)) {
+            let host = endpoint.to_string();
+            return Err(TransportError::connect(NotPermitted { host }.to_string()));
+        }
         let client = reqwest::Client::builder()
             .user_agent(concat!("opendoor/", env!("CARGO_PKG_VERSION")))
             // A redirect could carry the token to another host.
@@ -65,6 +76,7 @@ impl HttpTransport {
             // Shorter than what servers and load balancers keep: a request on a connection that the
             // other side is closing fails in a way that does not say whether it arrived.
             .pool_idle_timeout(Duration::from_secs(20))
+            .dns_resolver(Arc::new(Guarded(addresses.clone())))
             .build()
             .map_err(|error| TransportError::connect(describe(error)))?;
         Ok(Self { client, max_body })

@@ -7,6 +7,7 @@
 //! only after checking it, and is timed by `tokio::time` alone, so it also runs under a paused clock.
 
 mod account;
+mod addresses;
 mod answer;
 mod breaker;
 mod budget;
@@ -26,7 +27,8 @@ mod token;
 mod transport;
 mod wire;
 
-pub use client::{Building, Client, Config, Counters, DoorOs, WallClock};
+pub use addresses::{Addresses, NotPermitted};
+pub use client::{Building, Client, Config, Counters, DoorOs, Fence, Observer, WallClock};
 pub use clock::ServerTime;
 pub use credentials::{Credentials, CredentialsSource, Secret, SecretFile};
 pub use endpoint::{Endpoint, EndpointError};

@@ -75,6 +75,7 @@ pub(crate) fn accept_objects(
             });
         }
     }
+    follow_last_words(ledger, declared);
     let present: BTreeSet<&OwnerId> = declared
         .objects
         .iter()
@@ -116,6 +117,22 @@ pub(crate) fn accept_objects(
         });
     }
     taken.objects.sort_by(|a, b| a.owner.cmp(&b.owner));
+}
+
+/// Takes over what objects say of their deletion while they are being deleted, so that a held one can
+/// still be told to leave its access behind.
+fn follow_last_words(ledger: &mut Ledger, declared: &Declared) {
+    for (owner, absence) in &declared.absent {
+        let Absence::Deleted(policy) = absence else {
+            continue;
+        };
+        let before = ledger.head.accepted.get(owner);
+        if before.is_some_and(|accepted| accepted.spec.deletion_policy() != *policy)
+            && let Some(accepted) = ledger.head_mut().accepted.get_mut(owner)
+        {
+            accepted.spec.set_deletion_policy(*policy);
+        }
+    }
 }
 
 fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timestamp) {

@@ -47,6 +47,13 @@ impl Spec {
             Self::PartnerKey(spec) => spec.deletion_policy,
         }
     }
+
+    pub(crate) fn set_deletion_policy(&mut self, policy: DeletionPolicy) {
+        match self {
+            Self::DoorAssignment(spec) => spec.deletion_policy = policy,
+            Self::PartnerKey(spec) => spec.deletion_policy = policy,
+        }
+    }
 }
 
 /// Everything declared for one building.
@@ -57,7 +64,7 @@ pub struct Declared {
     /// Its objects, sorted by owner.
     pub objects: Vec<DeclaredObject>,
     /// What to make of accepted objects that are not among `objects`. One that is not named here
-    /// was removed in the ordinary way.
+    /// was removed in the ordinary way, by its last accepted word.
     pub absent: BTreeMap<OwnerId, Absence>,
 }
 
@@ -107,6 +114,8 @@ pub enum Absence {
     Held(Reason),
     /// It could not be read: its last accepted declaration stays in force.
     Unreadable,
+    /// It is being deleted, and this is what it says now of the access that goes with it.
+    Deleted(DeletionPolicy),
 }
 
 /// Lines and columns of an object's fields, by path such as `spec.doors[2]`. Cheap to clone.

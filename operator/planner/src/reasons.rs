@@ -204,6 +204,18 @@ catalogue! {
         "The manager behind these credentials may not do this.",
         "Creating and editing keys needs Full Key Management; other levels only give and take keys (DOOR help centre 24506156244247).",
         "Ask a portfolio manager for the permission.";
+    ConnectionNotOffered, Refused,
+        "The Portfolio names a DOOR OS connection that the operator does not offer to this namespace, or none where there are several.",
+        "Addresses of DOOR OS are the operator's configuration, never a resource's, so that nobody can point credentials elsewhere.",
+        "Correct spec.connection, or ask whoever runs the operator to offer the connection to this namespace.";
+    LedgerUnavailable, CannotTell,
+        "The ledger of this building cannot be read or written.",
+        "What we own and what locks may still accept is known only from the ledger; nothing is changed without it.",
+        "The message says what is wrong with it. Restore it; if it is lost, delete it: the next pass is then a first contact, which removes nothing it does not know.";
+    Abandoned, Noted,
+        "The namespace went and took its credentials with it, so access that was to be removed is still in DOOR OS.",
+        "Without credentials nothing can be removed, and a namespace must not hang for ever; what was abandoned is kept in the ledger.",
+        "Remove the access in DOOR OS by hand, or declare the building again with credentials.";
     BackendUnavailable, CannotTell,
         "DOOR OS did not answer, or answered with errors.",
         "Nothing is removed while it cannot be seen.",

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use futures::StreamExt;
 use opendoor_door_os::{Building, DoorOs};
@@ -110,7 +111,7 @@ where
         snapshot,
         heads,
         buildings,
-        losses: RefCell::new(losses),
+        losses: Rc::new(RefCell::new(losses)),
         looks: RefCell::new(looks.into_iter().collect()),
     };
     let mut passes: Vec<(Target, Result<PassReport, PassError>)> = futures::stream::iter(targets)

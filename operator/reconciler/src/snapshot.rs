@@ -1,10 +1,10 @@
 //! Everything declared at one moment, wherever it comes from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use opendoor_api::Resource;
+use opendoor_api::{DeletionPolicy, Resource};
 use opendoor_planner::declared::{Places, Problem};
-use opendoor_planner::owner::Cause;
+use opendoor_planner::owner::{Cause, OwnerId};
 
 /// Everything declared at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +19,9 @@ pub struct Snapshot {
     pub folders: BTreeSet<String>,
     /// Files and documents that were skipped, and why.
     pub notes: Vec<String>,
+    /// Objects that are being deleted, with what they say of their access, where the home knows. Then
+    /// an object that is neither declared nor here is missing, not removed.
+    pub deleted: Option<BTreeMap<OwnerId, DeletionPolicy>>,
 }
 
 /// A valid object.

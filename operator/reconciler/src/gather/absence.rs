@@ -29,6 +29,15 @@ pub(super) fn absences(
         {
             continue;
         }
+        if let Some(deleted) = &snapshot.deleted {
+            let absence = deleted
+                .get(owner)
+                .map_or(Absence::Held(Reason::OwnerMissing), |policy| {
+                    Absence::Deleted(*policy)
+                });
+            absent.insert(owner.clone(), absence);
+            continue;
+        }
         let unreadable = snapshot
             .unreadable
             .iter()

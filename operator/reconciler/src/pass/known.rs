@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 use opendoor_door_os::Building;
@@ -14,6 +15,9 @@ use opendoor_planner::plan::Step;
 use crate::gather::Heads;
 use crate::snapshot::Snapshot;
 
+/// Losses charged in the window at each building, with its Portfolio's name.
+pub type Losses = BTreeMap<BuildingUuid, (Option<String>, u32)>;
+
 /// What was known when the round began.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -23,9 +27,8 @@ pub struct Known {
     pub heads: Heads,
     /// The buildings DOOR OS lists.
     pub buildings: Vec<Building>,
-    /// Losses charged in the window at each building, with its Portfolio's name, for the portfolio's
-    /// limit. Passes side by side share it.
-    pub losses: RefCell<BTreeMap<BuildingUuid, (Option<String>, u32)>>,
+    /// What the portfolio's limit counts. Passes side by side share it.
+    pub losses: Rc<RefCell<Losses>>,
     /// Looks that were begun while the declarations were read. Each is used once.
     pub looks: RefCell<BTreeMap<BuildingUuid, Result<Observed, opendoor_door_os::Error>>>,
 }

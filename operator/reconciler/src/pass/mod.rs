@@ -24,7 +24,7 @@ use opendoor_planner::writes::Answer;
 use crate::gather::{LookedAfterBy, Target, declared_for, portfolio_of};
 use crate::history::events;
 use crate::ports::{Clock, Declarations, Ledgers, Ownership, StoreError};
-pub use known::Known;
+pub use known::{Known, Losses};
 use read_back::merge;
 
 /// Most uuids that are looked up one by one because their building does not list them.
