@@ -27,7 +27,7 @@ pub struct NotAPeriod(String);
 
 impl Period {
     /// A period of whole seconds, known when the program is built.
-    pub(crate) const fn known(text: &'static str, seconds: u64) -> Self {
+    pub const fn known(text: &'static str, seconds: u64) -> Self {
         Self {
             text: Cow::Borrowed(text),
             length: Duration::from_secs(seconds),

@@ -224,6 +224,8 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
     },
+    /// Run the Kubernetes operator until stopped
+    Controller(Controller),
     /// Print the Kubernetes definitions of the resources
     Crds {
         /// Write one file each into this directory instead
@@ -235,6 +237,36 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// What the operator is told.
+#[derive(Args, Clone, Debug)]
+pub struct Controller {
+    /// File with the connections to DOOR OS
+    #[arg(long, value_name = "FILE", env = "OPENDOOR_CONFIG")]
+    pub config: PathBuf,
+    /// The namespace it lives in; Leases and ledgers are there
+    #[arg(long, value_name = "NAME", env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// This replica's name, different from every other's
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    pub identity: String,
+    /// Where to serve /metrics, /healthz and /readyz
+    #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// How to log
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub log: Log,
+}
+
+/// A form of log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Log {
+    /// One JSON object a line
+    #[default]
+    Json,
+    /// For a person
+    Text,
 }
 
 /// What to do about Door Syncs.
@@ -275,6 +307,7 @@ impl Command {
             Self::Import { .. } => "import",
             Self::Explain { .. } => "explain",
             Self::Simulate { .. } => "simulate",
+            Self::Controller(_) => "controller",
             Self::Crds { .. } => "crds",
             Self::Completions { .. } => "completions",
         }
@@ -295,7 +328,7 @@ impl Command {
             | Self::Email { .. }
             | Self::Import { .. }
             | Self::Explain { .. } => &[Text, Json],
-            Self::Simulate { .. } | Self::Crds { .. } | Self::Completions { .. } => &[Text],
+            Self::Simulate { .. } | Self::Controller(_) | Self::Crds { .. } | Self::Completions { .. } => &[Text],
         }
     }
 }

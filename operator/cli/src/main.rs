@@ -20,7 +20,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Cli, Command, Options, Sync};
-use commands::{acting, completions, crds, explain, looking, simulate, table, validate};
+use commands::{acting, completions, controller, crds, explain, looking, simulate, table, validate};
 use connect::Wish;
 use exit::Verdict;
 use output::Output;
@@ -33,7 +33,10 @@ fn main() -> ExitCode {
         Err(code) => return ExitCode::from(code),
     };
     let Cli { command, options } = cli;
-    log_to_stderr(options.verbose);
+    match &command {
+        Command::Controller(told) => log_for_operators(told.log, options.verbose),
+        _ => log_to_stderr(options.verbose),
+    }
     let output = Output::new(options.output);
     ExitCode::from(perform(command, &options, &output))
 }
@@ -92,6 +95,7 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
             world,
             seed,
         } => simulate::simulate(listen, world.as_deref(), seed, output),
+        Command::Controller(told) => controller::controller(&told, output),
         Command::Crds { out } => crds::crds(out.as_deref(), output),
         Command::Completions { shell } => completions::completions(shell, output),
     }
@@ -111,6 +115,19 @@ fn drive(output: &Output, command: impl Future<Output = Result<Verdict, SessionE
             ));
             Verdict::Error
         }
+    }
+}
+
+/// The operator logs what it changes and what fails; `RUST_LOG` says otherwise.
+fn log_for_operators(form: args::Log, verbose: bool) {
+    let usual = if verbose { "debug" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match form {
+        args::Log::Json => log.json().flatten_event(true).init(),
+        args::Log::Text => log.with_target(false).init(),
     }
 }
 

@@ -1,1 +1,47 @@
-//! The home in a Kubernetes cluster.
+//! The home in a Kubernetes cluster: objects are the declarations, ConfigMaps hold the ledgers, Leases
+//! say who writes, and what was found is said on the objects themselves.
+//!
+//! Nothing is decided here: a pass over a Property is the reconciler's, the same as in the home
+//! without Kubernetes.
+
+pub mod accounts;
+pub mod boottime;
+pub mod config;
+mod context;
+pub mod controller;
+pub mod declared;
+pub mod events;
+pub mod finalizers;
+pub mod ledgers;
+pub mod metrics;
+pub mod objects;
+mod measure;
+mod orders;
+mod passes;
+mod portfolios;
+mod queue;
+mod release;
+mod report;
+pub mod serve;
+pub mod shards;
+mod tell;
+pub mod watch;
+
+/// The field manager of everything we write to the API server.
+pub const MANAGER: &str = "opendoor";
+
+/// A failure of the API server in words for a person. The library's own message repeats its insides.
+#[must_use]
+pub fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::Auth(_) => String::from("the operator could not authenticate itself to the API server"),
+        kube::Error::HyperError(_) | kube::Error::Service(_) => {
+            String::from("the API server did not answer")
+        }
+        other => {
+            let text = other.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+    }
+}

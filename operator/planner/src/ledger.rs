@@ -314,6 +314,32 @@ impl Ledger {
             })
     }
 
+    /// Whether an object still has anything here: a declaration in force, a door or key it owns, or a
+    /// write that is open.
+    #[must_use]
+    pub fn holds_for(&self, owner: &OwnerId) -> bool {
+        let head = &self.head;
+        head.accepted.contains_key(owner)
+            || head.keys.values().any(|key| key.owner == *owner)
+            || head
+                .intents
+                .iter()
+                .any(|intent| intent.owner == *owner || intent.shared_with.contains(owner))
+            || self
+                .doors
+                .values()
+                .flat_map(|record| &record.claims)
+                .any(|claim| claim.owners.contains(owner))
+    }
+
+    /// Whether any object has anything here.
+    #[must_use]
+    pub fn holds_for_any(&self) -> bool {
+        let head = &self.head;
+        !(head.accepted.is_empty() && head.keys.is_empty() && head.intents.is_empty())
+            || self.doors.values().any(|record| !record.claims.is_empty())
+    }
+
     /// How many (door, partner) pairs we own now, over dropdowns and keys.
     #[must_use]
     pub fn owned_pairs(&self) -> usize {

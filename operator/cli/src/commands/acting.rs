@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::attest::{Attested, attest};
 use opendoor_reconciler::directory::Watcher;
-use opendoor_reconciler::pass::{PassReport, StepResult};
+use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
 
@@ -62,22 +61,7 @@ fn more_to_do(report: &RoundReport) -> bool {
         .passes
         .iter()
         .filter_map(|(_, pass)| pass.as_ref().ok())
-        .any(|pass| {
-            let tried = !pass.results.is_empty();
-            let untried =
-                pass.after
-                    .performable()
-                    .any(|step| match pass.results.get(&step.fingerprint) {
-                        None | Some(StepResult::Unknown) => true,
-                        Some(_) => false,
-                    });
-            let freed = pass
-                .after
-                .refusals
-                .iter()
-                .any(|refusal| refusal.reason == Reason::WaitingForKeyName);
-            tried && (untried || freed)
-        })
+        .any(PassReport::more_to_do)
 }
 
 /// Two rounds as one: the steps and results of both, and what is left after the second.

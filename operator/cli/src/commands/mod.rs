@@ -2,6 +2,7 @@
 
 pub mod acting;
 pub mod completions;
+pub mod controller;
 pub mod crds;
 pub mod explain;
 pub mod looking;

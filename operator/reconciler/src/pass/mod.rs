@@ -18,6 +18,7 @@ use opendoor_planner::ledger::{Fingerprint, Intent, Ledger};
 use opendoor_planner::observed::Observed;
 use opendoor_planner::plan::{Plan, Refusal, Step};
 use opendoor_planner::planner::plan;
+use opendoor_planner::reasons::Reason;
 use opendoor_planner::settle::{self, BATCH, Settled};
 use opendoor_planner::writes::Answer;
 
@@ -90,6 +91,27 @@ pub struct PassReport {
     pub observed: Observed,
     /// The time of it.
     pub at: Timestamp,
+}
+
+impl PassReport {
+    /// Whether a pass at once would do more: this one did something, and what is left is ours to do.
+    #[must_use]
+    pub fn more_to_do(&self) -> bool {
+        let tried = !self.results.is_empty();
+        let untried = self
+            .after
+            .performable()
+            .any(|step| match self.results.get(&step.fingerprint) {
+                None | Some(StepResult::Unknown) => true,
+                Some(_) => false,
+            });
+        let freed = self
+            .after
+            .refusals
+            .iter()
+            .any(|refusal| refusal.reason == Reason::WaitingForKeyName);
+        tried && (untried || freed)
+    }
 }
 
 /// A pass that could not be made.

@@ -1,0 +1,449 @@
+//! The operator: watches, decides what is due, and keeps at most so many passes under way.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use kube::Client;
+use opendoor_api::{Kind, Resource};
+use tokio::time::Instant;
+
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::context::Context;
+use crate::events::Events;
+use crate::ledgers::ClusterLedgers;
+use crate::metrics::Metrics;
+use crate::objects::{Name, Seen};
+use crate::passes::{Next, pass_over};
+use crate::portfolios::report_portfolio;
+use crate::queue::Queue;
+use crate::serve::{Health, serve};
+use crate::shards::{Renewal, Shards};
+use crate::watch::{Change, WATCHED, changes, ready};
+
+/// Most changes taken in at one turn.
+const MOST_CHANGES: usize = 1_000;
+/// How long a pass may go on after the process was told to end. What it leaves is in the ledger.
+const LAST_PASS: Duration = Duration::from_secs(20);
+/// How often a Property that another replica looks after is looked at, in case its account changed.
+const ELSEWHERE: Duration = Duration::from_secs(60);
+/// The longest time without a turn of the loop.
+const TURN: Duration = Duration::from_secs(5);
+
+/// What the operator is told when it starts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its configuration.
+    pub config: Config,
+    /// The namespace it lives in: Leases and ledgers are there.
+    pub namespace: String,
+    /// This replica's name.
+    pub identity: String,
+    /// Where metrics and health are served.
+    pub listen: SocketAddr,
+}
+
+/// Why the operator could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ControllerError {
+    /// The API server cannot be reached with what we have.
+    #[error(
+        "no Kubernetes API server to talk to: {0}. Run it in a cluster, or point KUBECONFIG at one."
+    )]
+    NoCluster(String),
+    /// Metrics and health cannot be served.
+    #[error("{address} cannot be listened on: {why}. Give another address with --listen.")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// A client for the API server, from a kubeconfig or from inside a cluster.
+///
+/// # Errors
+/// There is none.
+pub async fn connect() -> Result<Client, ControllerError> {
+    // Twice is no harm: the first one stands.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let no = |error: String| ControllerError::NoCluster(error);
+    let mut config = kube::Config::infer().await.map_err(|error| no(error.to_string()))?;
+    // Nothing waits for ever; a watch is renewed before this.
+    config.read_timeout = Some(Duration::from_secs(55));
+    config.connect_timeout = Some(Duration::from_secs(10));
+    config.write_timeout = Some(Duration::from_secs(30));
+    Client::try_from(config).map_err(|error| no(crate::said(&error)))
+}
+
+/// Runs the operator until `stop` is ready.
+///
+/// # Errors
+/// It cannot start. What fails later is tried again, and told in readiness, statuses and logs.
+pub async fn run(
+    client: Client,
+    options: Options,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ControllerError> {
+    end_on_panic();
+    let metrics = Metrics::new();
+    let namespaces = options.config.namespaces.clone();
+    let scopes: Vec<Option<String>> = if namespaces.is_empty() {
+        vec![None]
+    } else {
+        namespaces.iter().cloned().map(Some).collect()
+    };
+    let watches = WATCHED
+        .into_iter()
+        .flat_map(|kind| scopes.iter().map(move |scope| (kind, scope.clone())));
+    let health = Health::new(watches);
+    let bound = serve(options.listen, metrics.clone(), health.clone())
+        .await
+        .map_err(|error| ControllerError::Listen {
+            address: options.listen,
+            why: error.to_string(),
+        })?;
+    tracing::info!(address = %bound, identity = %options.identity, "serving metrics and health");
+    let config = Rc::new(options.config);
+    let shards = Shards::new(
+        client.clone(),
+        &options.namespace,
+        options.identity.clone(),
+        config.lease_duration.length(),
+    );
+    let deadlines = shards.deadlines();
+    let context = Rc::new(Context {
+        accounts: Accounts::new(
+            client.clone(),
+            Rc::clone(&config),
+            deadlines.clone(),
+            metrics.clone(),
+        ),
+        ledgers: Rc::new(ClusterLedgers::new(client.clone(), &options.namespace)),
+        events: Events::new(client.clone(), &options.identity),
+        kube: client.clone(),
+        config,
+        objects: Rc::default(),
+        deadlines,
+        metrics,
+        health,
+        undefined: Rc::default(),
+        definitions_read: Cell::default(),
+        losses: RefCell::default(),
+        memory: RefCell::default(),
+        at_work: RefCell::default(),
+        shards_of: RefCell::default(),
+        asked_shards: RefCell::default(),
+        without_credentials: RefCell::default(),
+    });
+    let controller = Controller {
+        context,
+        queue: Queue::default(),
+        portfolios: Queue::default(),
+        working: FuturesUnordered::new(),
+        ledgers_read: false,
+    };
+    controller.run(shards, changes(&client, &namespaces), stop).await;
+    Ok(())
+}
+
+/// A panic anywhere ends the process: half an operator that looks alive is worse than none.
+fn end_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        tracing::error!("a task panicked; the process ends");
+        std::process::exit(101);
+    }));
+}
+
+/// A piece of work under way.
+type Work = Pin<Box<dyn Future<Output = Done>>>;
+
+enum Done {
+    Property(Name, Next, Option<Duration>),
+    Portfolio(Name),
+    Ledgers(Result<(), String>),
+}
+
+type Changes = futures::stream::SelectAll<futures::stream::BoxStream<'static, Change>>;
+
+struct Controller {
+    context: Rc<Context>,
+    queue: Queue,
+    portfolios: Queue,
+    working: FuturesUnordered<Work>,
+    ledgers_read: bool,
+}
+
+impl Controller {
+    async fn run(mut self, mut shards: Shards, mut changes: Changes, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut renewal = tokio::time::interval(shards.period());
+        renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.working.push(read_ledgers(Rc::clone(&self.context)));
+        loop {
+            self.context.health.turned();
+            self.start_what_is_due();
+            let wake = self.next_wake();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                _ = renewal.tick() => self.renew(&mut shards).await,
+                Some(done) = self.working.next(), if !self.working.is_empty() => self.done(done),
+                Some(change) = changes.next() => {
+                    for change in ready(&mut changes, change, MOST_CHANGES) {
+                        self.take(change);
+                    }
+                }
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            if self.wants_new_shards() {
+                renewal.reset_immediately();
+            }
+        }
+        tracing::info!("ending: passes under way are finished first");
+        let rest = async { while self.working.next().await.is_some() {} };
+        // What is cut off is in the ledger as begun, and the next owner goes on from there.
+        let _ = tokio::time::timeout(LAST_PASS, rest).await;
+        shards.release().await;
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ledgers_read && self.context.health.all_listed()
+    }
+
+    fn next_wake(&self) -> Instant {
+        let latest = Instant::now() + TURN;
+        if !self.is_ready() || self.working.len() >= self.context.config.concurrency {
+            return latest;
+        }
+        let next = [self.queue.next(), self.portfolios.next()];
+        next.into_iter().flatten().min().map_or(latest, |at| at.min(latest))
+    }
+
+    fn start_what_is_due(&mut self) {
+        let now = Instant::now();
+        self.context
+            .metrics
+            .queue
+            .set(i64::try_from(self.queue.depth(now)).unwrap_or(i64::MAX));
+        if !self.is_ready() {
+            return;
+        }
+        while self.working.len() < self.context.config.concurrency {
+            if let Some(portfolio) = self.portfolios.take(now) {
+                let context = Rc::clone(&self.context);
+                self.working.push(Box::pin(async move {
+                    report_portfolio(&context, &portfolio, None).await;
+                    Done::Portfolio(portfolio)
+                }));
+                continue;
+            }
+            let Some(property) = self.queue.take(now) else {
+                break;
+            };
+            let context = Rc::clone(&self.context);
+            context.health.began(&property.to_string());
+            self.working.push(Box::pin(async move {
+                let begun = std::time::Instant::now();
+                let next = pass_over(Rc::clone(&context), property.clone()).await;
+                context
+                    .metrics
+                    .pass_seconds
+                    .observe(begun.elapsed().as_secs_f64());
+                let grace = crate::passes::next_deletion(&context, &property);
+                Done::Property(property, next, grace)
+            }));
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let now = Instant::now();
+        match done {
+            Done::Property(property, next, grace) => {
+                self.context.health.ended(&property.to_string());
+                self.queue.done(&property);
+                let wait = match next {
+                    Next::In(wait) => Some(grace.map_or(wait, |grace| grace.min(wait))),
+                    Next::OnChange => {
+                        let there = self.context.shards_of.borrow().contains_key(&property);
+                        there.then_some(ELSEWHERE)
+                    }
+                };
+                if let Some(wait) = wait {
+                    self.queue.at(&property, now + wait);
+                }
+            }
+            Done::Portfolio(portfolio) => self.portfolios.done(&portfolio),
+            Done::Ledgers(Ok(())) => {
+                self.ledgers_read = true;
+                self.context.health.ledgers(None);
+                for (_, known) in self.context.ledgers.all() {
+                    if known.head.property.is_some() {
+                        self.queue.at(&known.property, now);
+                    }
+                }
+            }
+            Done::Ledgers(Err(why)) => {
+                tracing::warn!(error = %why, "the ledgers cannot be read");
+                self.context.health.ledgers(Some(why));
+                let context = Rc::clone(&self.context);
+                self.working.push(Box::pin(async move {
+                    tokio::time::sleep(Duration::from_secs(5)).await;
+                    read_ledgers(context).await
+                }));
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::There(kind, object) => {
+                let seen = Seen::read(kind, *object);
+                let name = seen.name.clone();
+                let (before, changed) = self.context.objects.borrow_mut().put(seen);
+                if changed {
+                    let now = self.context.object(kind, &name);
+                    self.changed(before.iter().chain(&now));
+                }
+            }
+            Change::Gone(kind, name) => {
+                let before = self.context.objects.borrow_mut().remove(kind, &name);
+                self.changed(before.iter());
+            }
+            Change::Listed(kind, scope, listed) => {
+                let gone = self
+                    .context
+                    .objects
+                    .borrow_mut()
+                    .keep_only(kind, &listed, |name| {
+                        scope.as_ref().is_none_or(|scope| *scope == name.namespace)
+                    });
+                self.changed(gone.iter());
+                self.context.health.watch(kind, scope, None);
+            }
+            Change::Failed(kind, scope, why) => {
+                tracing::warn!(%kind, error = %why, "the watch failed and is begun again");
+                self.context.health.watch(kind, scope, Some(why));
+            }
+        }
+    }
+
+    /// Marks what objects belong to as changed.
+    fn changed<'a>(&mut self, objects: impl Iterator<Item = &'a Rc<Seen>>) {
+        let now = Instant::now();
+        for seen in objects {
+            let namespace = &seen.name.namespace;
+            match seen.kind {
+                Kind::Property | Kind::DoorSyncOrder => self.queue.changed(&seen.name, now),
+                Kind::DoorAssignment | Kind::PartnerKey => {
+                    if let Some(property) = &seen.property {
+                        self.queue.changed(&Name::new(namespace, property), now);
+                    }
+                    // What was accepted for another Property stays that one's.
+                    let Some(owner) = seen.owner() else {
+                        continue;
+                    };
+                    for (_, known) in self.context.ledgers.all() {
+                        if known.property.namespace == *namespace
+                            && Some(&known.property.name) != seen.property.as_ref()
+                            && known.head.accepted.contains_key(&owner)
+                        {
+                            self.queue.changed(&known.property, now);
+                        }
+                    }
+                }
+                Kind::Portfolio => {
+                    self.portfolios.changed(&seen.name, now);
+                    let properties: Vec<Name> = self
+                        .context
+                        .objects
+                        .borrow()
+                        .of(Kind::Property, namespace)
+                        .map(|property| property.name.clone())
+                        .collect();
+                    for property in properties {
+                        self.queue.changed(&property, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shards there is work for.
+    fn needed(&self) -> BTreeSet<u8> {
+        self.context.shards_of.borrow().values().copied().collect()
+    }
+
+    fn wants_new_shards(&self) -> bool {
+        // A Property whose shard nobody asked for yet: do not wait a whole period.
+        let needed = self.needed();
+        needed != self.context.asked_shards.borrow().clone()
+    }
+
+    async fn renew(&mut self, shards: &mut Shards) {
+        let needed = self.needed();
+        *self.context.asked_shards.borrow_mut() = needed.clone();
+        let busy: BTreeSet<u8> = {
+            let at_work = self.context.at_work.borrow();
+            let of = self.context.shards_of.borrow();
+            at_work.values().filter_map(|name| of.get(name).copied()).collect()
+        };
+        let renewed = tokio::time::timeout(shards.period() * 2, shards.renew(&needed, &busy)).await;
+        let result = match renewed {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!("leases were not renewed in time; they are tried again");
+                return;
+            }
+        };
+        let Some(Renewal { gained, lost }) = self.context.note("renew leases", result) else {
+            return;
+        };
+        if !lost.is_empty() {
+            tracing::info!(?lost, "shards given up or lost");
+        }
+        if gained.is_empty() {
+            return;
+        }
+        tracing::info!(?gained, "shards gained");
+        // Whoever had them may have written since our ledgers were read.
+        self.ledgers_read = false;
+        self.working.push(read_ledgers(Rc::clone(&self.context)));
+        let now = Instant::now();
+        let of: BTreeMap<Name, u8> = self.context.shards_of.borrow().clone();
+        for (property, shard) in of {
+            if gained.contains(&shard) {
+                self.queue.at(&property, now);
+            }
+        }
+        let portfolios: Vec<Name> = self
+            .context
+            .objects
+            .borrow()
+            .all(Kind::Portfolio)
+            .filter(|seen| matches!(seen.content, Ok(Resource::Portfolio(_)) | Err(_)))
+            .map(|seen| seen.name.clone())
+            .collect();
+        for portfolio in portfolios {
+            self.portfolios.at(&portfolio, now);
+        }
+    }
+}
+
+fn read_ledgers(context: Rc<Context>) -> Work {
+    Box::pin(async move {
+        let read = context.ledgers.read_all().await;
+        let result = context.note("list ConfigMaps", read);
+        Done::Ledgers(result.ok_or_else(|| String::from("the ConfigMaps cannot be listed")))
+    })
+}

@@ -1,0 +1,82 @@
+//! Finalizers: an object stays until what it asked for is undone, and nothing is done for one that
+//! could go without us knowing.
+
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use opendoor_api::Kind;
+use serde_json::json;
+
+use crate::objects::Seen;
+use crate::watch::resource_of;
+
+/// On a DoorAssignment and a PartnerKey, until what they granted is taken away or left on purpose.
+pub const REVOKE: &str = "opendoor.dev/revoke";
+/// On a Portfolio and a Property, until nothing refers to them.
+pub const IN_USE: &str = "opendoor.dev/in-use";
+
+/// The finalizer of a kind.
+#[must_use]
+pub fn of(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Portfolio | Kind::Property => Some(IN_USE),
+        Kind::DoorAssignment | Kind::PartnerKey => Some(REVOKE),
+        Kind::DoorSyncOrder => None,
+    }
+}
+
+/// Sets our finalizer on an object. Returns the object as it is then; `None`: it changed or went
+/// meanwhile.
+///
+/// # Errors
+/// The API server refused.
+pub async fn set(client: &Client, seen: &Seen) -> Result<Option<DynamicObject>, kube::Error> {
+    let Some(finalizer) = of(seen.kind) else {
+        return Ok(None);
+    };
+    let mut finalizers = seen.finalizers.clone();
+    finalizers.push(finalizer.to_owned());
+    write(client, seen, &finalizers).await
+}
+
+/// Takes our finalizer off an object. `None`: it changed meanwhile, or is gone.
+///
+/// # Errors
+/// The API server refused.
+pub async fn release(client: &Client, seen: &Seen) -> Result<Option<DynamicObject>, kube::Error> {
+    let Some(finalizer) = of(seen.kind) else {
+        return Ok(None);
+    };
+    let rest: Vec<String> = seen
+        .finalizers
+        .iter()
+        .filter(|held| *held != finalizer)
+        .cloned()
+        .collect();
+    write(client, seen, &rest).await
+}
+
+/// Replaces the finalizers of exactly the object that was seen: another uid or version is a conflict.
+async fn write(
+    client: &Client,
+    seen: &Seen,
+    finalizers: &[String],
+) -> Result<Option<DynamicObject>, kube::Error> {
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &seen.name.namespace, &resource_of(seen.kind));
+    let patch = json!({
+        "metadata": {
+            "uid": seen.uid,
+            "resourceVersion": seen.resource_version,
+            "finalizers": finalizers,
+        }
+    });
+    let params = PatchParams {
+        field_manager: Some(crate::MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    match api.patch(&seen.name.name, &params, &Patch::Merge(patch)).await {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,172 @@
+//! What is said of a Portfolio: how its Properties stand, and whether its credentials can be used.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use opendoor_api::{Kind, Mode, PortfolioStatus, PropertyCounts, Resource, condition};
+use opendoor_planner::conditions::Condition as Finding;
+use opendoor_planner::reasons::Reason;
+use serde_json::Value;
+
+use crate::accounts::{NoAccount, Route};
+use crate::context::Context;
+use crate::declared::portfolio_of;
+use crate::finalizers;
+use crate::objects::{Name, Seen};
+use crate::release::let_go;
+use crate::report::{before_of, conditions, conditions_only, count, failure, json_of};
+use crate::shards::shard_of;
+use crate::tell::write;
+
+/// Says how a Portfolio stands, and lets it go when nothing refers to it. `route`: where it leads, if
+/// that is known already.
+pub(crate) async fn report_portfolio(context: &Context, name: &Name, route: Option<&Route>) {
+    let Some(seen) = context.object(Kind::Portfolio, name) else {
+        context.accounts.forget(name);
+        context.losses.borrow_mut().remove(name);
+        return;
+    };
+    let now = Timestamp::now();
+    let portfolio = match &seen.content {
+        Ok(Resource::Portfolio(portfolio)) => portfolio.clone(),
+        Ok(_) => return,
+        Err(problems) => {
+            if context.deadlines.holds(shard_of(&[&name.namespace])) {
+                let message = problems.first().map_or("", |problem| problem.message.as_str());
+                let findings = failure(Reason::Invalid, message);
+                write(context, &seen, &conditions_only(&seen, &findings, seen.generation, now)).await;
+            }
+            return;
+        }
+    };
+    let found = match route {
+        Some(route) => Ok(route.clone()),
+        None => context.accounts.route(name, &portfolio, false).await,
+    };
+    let shard = found
+        .as_ref()
+        .map_or_else(|_| shard_of(&[&name.namespace]), |route| route.shard);
+    if !context.deadlines.holds(shard) {
+        return;
+    }
+    let properties = properties_of(context, name);
+    if seen.deleting_since.is_some() && properties.is_empty() {
+        let_go(context, &seen).await;
+        return;
+    }
+    let seen = prepared(context, seen).await;
+    let is = |property: &Seen, kind: &str| {
+        before_of(&property.status, kind)
+            .and_then(|condition| condition.get("status"))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let with = |kind: &str, status: &str| {
+        properties
+            .iter()
+            .filter(|property| is(property, kind).as_deref() == Some(status))
+            .count()
+    };
+    let total = properties.len();
+    let findings = match &found {
+        Err(NoAccount { reason, message }) => failure(*reason, message),
+        Ok(Route {
+            secret_gone: Some(message),
+            ..
+        }) => failure(
+            Reason::CredentialsMissing,
+            &format!("{message}. What was read before is used as long as this process lives."),
+        ),
+        Ok(_) => findings(&portfolio.spec.mode, portfolio.spec.suspend, total, with),
+    };
+    let status = PortfolioStatus {
+        observed_generation: Some(seen.generation),
+        conditions: conditions(&seen.status, &findings, seen.generation, now),
+        properties: Some(PropertyCounts {
+            total: count(total),
+            ready: count(with(condition::READY, "True")),
+            stalled: count(with(condition::STALLED, "True")),
+        }),
+    };
+    write(context, &seen, &json_of(&status)).await;
+}
+
+async fn prepared(context: &Context, seen: Rc<Seen>) -> Rc<Seen> {
+    if seen.deleting_since.is_some() || seen.has_finalizer(finalizers::IN_USE) {
+        return seen;
+    }
+    let set = finalizers::set(&context.kube, &seen).await;
+    match context.note("set finalizers", set) {
+        Some(Some(object)) => {
+            context.metrics.kube_writes.inc();
+            context.take(Kind::Portfolio, object)
+        }
+        _ => seen,
+    }
+}
+
+/// The Properties that a Portfolio looks after.
+fn properties_of(context: &Context, portfolio: &Name) -> Vec<Rc<Seen>> {
+    let objects = context.objects.borrow();
+    objects
+        .of(Kind::Property, &portfolio.namespace)
+        .filter(|seen| {
+            let known = context.ledgers.of_property(&seen.name);
+            let head = known.as_ref().map(|(_, known)| &*known.head);
+            portfolio_of(&objects, &seen.name, head).is_ok_and(|found| found.name == *portfolio)
+        })
+        .cloned()
+        .collect()
+}
+
+/// Of a Portfolio, the worst of its Properties.
+fn findings(
+    mode: &Mode,
+    suspended: bool,
+    total: usize,
+    with: impl Fn(&str, &str) -> usize,
+) -> Vec<Finding> {
+    let finding = |kind: &str, status: &str, reason: Reason, message: String| Finding {
+        kind: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.as_str().to_owned(),
+        message,
+    };
+    let ready = with(condition::READY, "True");
+    let stalled = with(condition::STALLED, "True");
+    let mut all = Vec::new();
+    if ready == total {
+        let message = format!("All {total} Properties are as declared.");
+        all.push(finding(condition::READY, "True", Reason::InSync, message));
+    } else if stalled > 0 && stalled + ready == total {
+        let reason = match (suspended, mode) {
+            (true, _) => Reason::Suspended,
+            (false, Mode::Observe) => Reason::ObserveOnly,
+            (false, _) => Reason::ApprovalRequired,
+        };
+        let message = format!("{stalled} of {total} Properties wait for a person; each says why.");
+        all.push(finding(condition::READY, "False", reason, message.clone()));
+        all.push(finding(condition::STALLED, "True", reason, message));
+    } else {
+        let message = format!("{ready} of {total} Properties are as declared.");
+        all.push(finding(condition::READY, "False", Reason::Progressing, message.clone()));
+        all.push(finding(condition::RECONCILING, "True", Reason::Progressing, message));
+    }
+    for (kind, bad) in [
+        (condition::APPLIED, "False"),
+        (condition::ENFORCED, "False"),
+        (condition::SYNC_REQUIRED, "True"),
+        (condition::DRIFTED, "True"),
+    ] {
+        let good = if bad == "True" { "False" } else { "True" };
+        let (worst, fine) = (with(kind, bad), with(kind, good));
+        let (status, reason) = match (worst, fine == total) {
+            (0, true) => (good, Reason::InSync),
+            (0, false) => ("Unknown", Reason::Progressing),
+            _ => (bad, Reason::Progressing),
+        };
+        let message = format!("{fine} of {total} Properties say {kind}={good}.");
+        all.push(finding(kind, status, reason, message));
+    }
+    all
+}

@@ -1,0 +1,132 @@
+//! When each Property is due for a pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::objects::Name;
+
+/// How long a change waits for others that come with it.
+const DEBOUNCE: Duration = Duration::from_millis(500);
+/// How long a steady stream of changes may put a pass off.
+const LONGEST_PUT_OFF: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Instant,
+    /// The first change that a pass has not seen yet.
+    changed: Option<Instant>,
+}
+
+/// The Properties, by when each is due. One at work is not started again before it is done.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    due: BTreeMap<Name, Due>,
+    working: BTreeSet<Name>,
+}
+
+impl Queue {
+    /// Something of a Property changed.
+    pub(crate) fn changed(&mut self, property: &Name, now: Instant) {
+        let before = self.due.get(property);
+        let first = before.and_then(|due| due.changed).unwrap_or(now);
+        let at = (now + DEBOUNCE).min(first + LONGEST_PUT_OFF);
+        // A pass that is due sooner anyhow stays so.
+        let at = before.map_or(at, |due| if due.changed.is_none() { due.at.min(at) } else { at });
+        self.due.insert(
+            property.clone(),
+            Due {
+                at,
+                changed: Some(first),
+            },
+        );
+    }
+
+    /// A Property is due at a time, if it is not due sooner.
+    pub(crate) fn at(&mut self, property: &Name, at: Instant) {
+        self.due
+            .entry(property.clone())
+            .and_modify(|due| due.at = due.at.min(at))
+            .or_insert(Due { at, changed: None });
+    }
+
+    /// Takes a Property that is due, the longest first.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Name> {
+        let next = self
+            .due
+            .iter()
+            .filter(|(name, due)| due.at <= now && !self.working.contains(*name))
+            .min_by_key(|(_, due)| due.at)
+            .map(|(name, _)| name.clone())?;
+        self.due.remove(&next);
+        self.working.insert(next.clone());
+        Some(next)
+    }
+
+    /// A pass is done.
+    pub(crate) fn done(&mut self, property: &Name) {
+        self.working.remove(property);
+    }
+
+    /// When the next one is due.
+    #[must_use]
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.due
+            .iter()
+            .filter(|(name, _)| !self.working.contains(*name))
+            .map(|(_, due)| due.at)
+            .min()
+    }
+
+    /// How many are due by now.
+    #[must_use]
+    pub(crate) fn depth(&self, now: Instant) -> usize {
+        self.due.values().filter(|due| due.at <= now).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name() -> Name {
+        Name::new("n", "harbor-point")
+    }
+
+    #[test]
+    fn changes_that_come_together_make_one_pass_and_cannot_put_it_off_for_ever() {
+        let start = Instant::now();
+        let mut queue = Queue::default();
+        for tenth in 0..80 {
+            queue.changed(&name(), start + Duration::from_millis(tenth * 100));
+            let first_due = queue.next().unwrap();
+            assert!(first_due <= start + LONGEST_PUT_OFF);
+        }
+        assert_eq!(queue.next(), Some(start + LONGEST_PUT_OFF));
+        assert_eq!(queue.take(start + LONGEST_PUT_OFF), Some(name()));
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn a_change_during_a_pass_is_seen_by_the_next() {
+        let start = Instant::now();
+        let mut queue = Queue::default();
+        queue.at(&name(), start);
+        assert_eq!(queue.take(start), Some(name()));
+        queue.changed(&name(), start);
+        assert_eq!(queue.take(start + Duration::from_secs(60)), None);
+        queue.done(&name());
+        assert_eq!(queue.take(start + Duration::from_secs(60)), Some(name()));
+    }
+
+    #[test]
+    fn a_later_time_never_puts_off_a_sooner_one() {
+        let start = Instant::now();
+        let mut queue = Queue::default();
+        queue.at(&name(), start);
+        queue.at(&name(), start + Duration::from_secs(300));
+        queue.changed(&name(), start);
+        assert_eq!(queue.next(), Some(start));
+    }
+}

@@ -1,0 +1,209 @@
+//! Metrics and health over HTTP.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use opendoor_api::Kind;
+use tokio::net::TcpListener;
+
+use crate::boottime;
+use crate::metrics::Metrics;
+
+/// Without a turn of the main loop in this time, the process is taken for stuck.
+const STUCK: Duration = Duration::from_secs(60);
+/// A pass that lasts longer than this is taken for stuck.
+const LONGEST_PASS: Duration = Duration::from_secs(30 * 60);
+
+/// How this process does. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Health(Arc<Mutex<Doing>>);
+
+#[derive(Debug)]
+struct Doing {
+    turned: Duration,
+    /// Passes under way, and since when.
+    passes: BTreeMap<String, Duration>,
+    /// Watches, by kind and namespace: what is wrong with each; `None`: nothing.
+    watches: BTreeMap<(Kind, Option<String>), Option<String>>,
+    /// Requests the API server does not allow us.
+    forbidden: BTreeMap<&'static str, String>,
+    /// The ledgers were read.
+    ledgers: Option<String>,
+}
+
+impl Health {
+    /// A process that has seen nothing yet.
+    #[must_use]
+    pub fn new(watches: impl IntoIterator<Item = (Kind, Option<String>)>) -> Self {
+        Self(Arc::new(Mutex::new(Doing {
+            turned: boottime::now(),
+            passes: BTreeMap::new(),
+            watches: watches
+                .into_iter()
+                .map(|watch| (watch, Some(String::from("not listed yet"))))
+                .collect(),
+            forbidden: BTreeMap::new(),
+            ledgers: Some(String::from("not read yet")),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, Doing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The main loop made a turn.
+    pub fn turned(&self) {
+        self.state().turned = boottime::now();
+    }
+
+    /// A pass began.
+    pub fn began(&self, property: &str) {
+        self.state().passes.insert(property.to_owned(), boottime::now());
+    }
+
+    /// A pass ended.
+    pub fn ended(&self, property: &str) {
+        self.state().passes.remove(property);
+    }
+
+    /// How a watch does.
+    pub fn watch(&self, kind: Kind, scope: Option<String>, problem: Option<String>) {
+        self.state().watches.insert((kind, scope), problem);
+    }
+
+    /// Whether everything was listed.
+    #[must_use]
+    pub fn all_listed(&self) -> bool {
+        self.state().watches.values().all(Option::is_none)
+    }
+
+    /// How reading the ledgers went.
+    pub fn ledgers(&self, problem: Option<String>) {
+        self.state().ledgers = problem;
+    }
+
+    /// A kind of request is allowed.
+    pub fn may(&self, what: &'static str) {
+        self.state().forbidden.remove(what);
+    }
+
+    /// A kind of request is not allowed.
+    pub fn may_not(&self, what: &'static str, why: String) {
+        self.state().forbidden.insert(what, why);
+    }
+
+    /// What stands in the way of work; empty: ready.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        let state = self.state();
+        let watches = state.watches.iter().filter_map(|((kind, scope), problem)| {
+            let place = scope.as_ref().map_or_else(
+                || String::from("all namespaces"),
+                |namespace| format!("namespace {namespace}"),
+            );
+            let problem = problem.as_ref()?;
+            Some(format!("{kind} objects in {place}: {problem}"))
+        });
+        let forbidden = state
+            .forbidden
+            .iter()
+            .map(|(what, why)| format!("not allowed to {what}: {why}"));
+        let ledgers = state.ledgers.iter().map(|why| format!("ledgers: {why}"));
+        watches.chain(ledgers).chain(forbidden).collect()
+    }
+
+    /// What is stuck; empty: alive.
+    #[must_use]
+    pub fn stuck(&self) -> Vec<String> {
+        let state = self.state();
+        let now = boottime::now();
+        let mut stuck = Vec::new();
+        if now.saturating_sub(state.turned) > STUCK {
+            stuck.push(String::from("the main loop made no turn for a minute"));
+        }
+        for (property, since) in &state.passes {
+            if now.saturating_sub(*since) > LONGEST_PASS {
+                stuck.push(format!("a pass over {property} does not end"));
+            }
+        }
+        stuck
+    }
+}
+
+#[derive(Clone)]
+struct Served {
+    metrics: Metrics,
+    health: Health,
+}
+
+/// Serves `/metrics`, `/healthz` and `/readyz` until the process ends. Returns the address.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub async fn serve(
+    address: SocketAddr,
+    metrics: Metrics,
+    health: Health,
+) -> std::io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?;
+    let router = Router::new()
+        .route("/metrics", get(text_of_metrics))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .with_state(Served { metrics, health });
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "metrics and health are no longer served");
+        }
+    });
+    Ok(bound)
+}
+
+async fn text_of_metrics(State(served): State<Served>) -> impl IntoResponse {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([("content-type", kind)], served.metrics.text())
+}
+
+async fn alive(State(served): State<Served>) -> (StatusCode, String) {
+    answer(&served.health.stuck())
+}
+
+async fn ready(State(served): State<Served>) -> (StatusCode, String) {
+    answer(&served.health.unready())
+}
+
+fn answer(problems: &[String]) -> (StatusCode, String) {
+    if problems.is_empty() {
+        (StatusCode::OK, String::from("ok\n"))
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n") + "\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ready_when_everything_is_listed_and_allowed() {
+        let health = Health::new([(Kind::Property, None)]);
+        assert!(!health.all_listed());
+        health.watch(Kind::Property, None, None);
+        health.ledgers(None);
+        assert!(health.unready().is_empty() && health.all_listed());
+        health.may_not("update leases", String::from("leases is forbidden"));
+        assert!(health.unready()[0].contains("not allowed to update leases"));
+        health.may("update leases");
+        assert!(health.unready().is_empty());
+        health.watch(Kind::Property, None, Some(String::from("not found")));
+        assert!(health.unready()[0].starts_with("Property objects in all namespaces"));
+    }
+}
