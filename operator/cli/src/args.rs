@@ -328,7 +328,10 @@ impl Command {
             | Self::Email { .. }
             | Self::Import { .. }
             | Self::Explain { .. } => &[Text, Json],
-            Self::Simulate { .. } | Self::Controller(_) | Self::Crds { .. } | Self::Completions { .. } => &[Text],
+            Self::Simulate { .. }
+            | Self::Controller(_)
+            | Self::Crds { .. }
+            | Self::Completions { .. } => &[Text],
         }
     }
 }

@@ -16,11 +16,14 @@ mod session;
 mod who;
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Cli, Command, Options, Sync};
-use commands::{acting, completions, controller, crds, explain, looking, simulate, table, validate};
+use commands::{
+    acting, completions, controller, crds, explain, looking, simulate, table, validate,
+};
 use connect::Wish;
 use exit::Verdict;
 use output::Output;
@@ -127,7 +130,10 @@ fn log_for_operators(form: args::Log, verbose: bool) {
         .with_writer(std::io::stderr);
     match form {
         args::Log::Json => log.json().flatten_event(true).init(),
-        args::Log::Text => log.with_target(false).init(),
+        args::Log::Text => log
+            .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
+            .init(),
     }
 }
 

@@ -224,7 +224,11 @@ impl Accounts {
         }
         let id = (connection.name.clone(), credentials.client_id.clone());
         // Portfolios that share a client id share its client, and so its credentials.
-        let shared = self.open.borrow().get(&id).map(|open| open.credentials.clone());
+        let shared = self
+            .open
+            .borrow()
+            .get(&id)
+            .map(|open| open.credentials.clone());
         let renewable = match shared {
             Some(shared) => {
                 *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = credentials;
@@ -253,7 +257,12 @@ impl Accounts {
         let secret = api
             .get_opt(name)
             .await
-            .map_err(|error| format!("the Secret \"{name}\" cannot be read: {}", crate::said(&error)))?
+            .map_err(|error| {
+                format!(
+                    "the Secret \"{name}\" cannot be read: {}",
+                    crate::said(&error)
+                )
+            })?
             .ok_or_else(|| format!("there is no Secret \"{name}\" in this namespace"))?;
         let data = secret.data.unwrap_or_default();
         let text = |key: &str| {
@@ -283,7 +292,8 @@ impl Accounts {
             message,
         };
         let endpoint = route.connection.endpoint().map_err(refused)?;
-        let timeout = write_timeout(self.config.lease_duration.length()).min(Duration::from_secs(30));
+        let timeout =
+            write_timeout(self.config.lease_duration.length()).min(Duration::from_secs(30));
         let options = HttpOptions {
             total_timeout: timeout,
             addresses: route.connection.addresses(),

@@ -227,7 +227,11 @@ impl ConnectionConfig {
     pub fn addresses(&self) -> Addresses {
         let mut listed = self.allowed_addresses.clone();
         if self.allow_loopback {
-            listed.extend(["127.0.0.0/8", "::1/128"].iter().filter_map(|net| net.parse::<IpNet>().ok()));
+            listed.extend(
+                ["127.0.0.0/8", "::1/128"]
+                    .iter()
+                    .filter_map(|net| net.parse::<IpNet>().ok()),
+            );
         }
         Addresses::PublicAnd(listed)
     }
@@ -271,8 +275,20 @@ mod tests {
 
     #[test]
     fn a_listed_network_and_loopback_are_allowed_only_as_written() {
-        assert!(one("https://10.20.0.1", "    allowedAddresses: [10.20.0.0/16]\n").is_ok());
-        assert!(one("https://10.21.0.1", "    allowedAddresses: [10.20.0.0/16]\n").is_err());
+        assert!(
+            one(
+                "https://10.20.0.1",
+                "    allowedAddresses: [10.20.0.0/16]\n"
+            )
+            .is_ok()
+        );
+        assert!(
+            one(
+                "https://10.21.0.1",
+                "    allowedAddresses: [10.20.0.0/16]\n"
+            )
+            .is_err()
+        );
         assert!(one("http://127.0.0.1:8080", "    allowLoopback: true\n").is_ok());
     }
 
@@ -294,8 +310,18 @@ mod tests {
         .unwrap();
         assert_eq!(config.connection("two", None).unwrap().name, "b");
         assert_eq!(config.connection("one", Some("a")).unwrap().name, "a");
-        assert!(config.connection("two", Some("a")).unwrap_err().contains("offered: b"));
-        assert!(config.connection("one", None).unwrap_err().contains("several"));
+        assert!(
+            config
+                .connection("two", Some("a"))
+                .unwrap_err()
+                .contains("offered: b")
+        );
+        assert!(
+            config
+                .connection("one", None)
+                .unwrap_err()
+                .contains("several")
+        );
         assert!(config.connection("three", None).is_err());
     }
 }

@@ -73,7 +73,10 @@ impl Context {
         let name = seen.name.clone();
         let mut objects = self.objects.borrow_mut();
         objects.put(seen.clone());
-        objects.get(kind, &name).cloned().unwrap_or_else(|| Rc::new(seen))
+        objects
+            .get(kind, &name)
+            .cloned()
+            .unwrap_or_else(|| Rc::new(seen))
     }
 
     pub(crate) fn object(&self, kind: Kind, name: &Name) -> Option<Rc<Seen>> {

@@ -76,7 +76,9 @@ pub async fn connect() -> Result<Client, ControllerError> {
     // Twice is no harm: the first one stands.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let no = |error: String| ControllerError::NoCluster(error);
-    let mut config = kube::Config::infer().await.map_err(|error| no(error.to_string()))?;
+    let mut config = kube::Config::infer()
+        .await
+        .map_err(|error| no(error.to_string()))?;
     // Nothing waits for ever; a watch is renewed before this.
     config.read_timeout = Some(Duration::from_secs(55));
     config.connect_timeout = Some(Duration::from_secs(10));
@@ -151,7 +153,9 @@ pub async fn run(
         working: FuturesUnordered::new(),
         ledgers_read: false,
     };
-    controller.run(shards, changes(&client, &namespaces), stop).await;
+    controller
+        .run(shards, changes(&client, &namespaces), stop)
+        .await;
     Ok(())
 }
 
@@ -185,7 +189,12 @@ struct Controller {
 }
 
 impl Controller {
-    async fn run(mut self, mut shards: Shards, mut changes: Changes, stop: impl Future<Output = ()>) {
+    async fn run(
+        mut self,
+        mut shards: Shards,
+        mut changes: Changes,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut stop = std::pin::pin!(stop);
         let mut renewal = tokio::time::interval(shards.period());
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -227,7 +236,10 @@ impl Controller {
             return latest;
         }
         let next = [self.queue.next(), self.portfolios.next()];
-        next.into_iter().flatten().min().map_or(latest, |at| at.min(latest))
+        next.into_iter()
+            .flatten()
+            .min()
+            .map_or(latest, |at| at.min(latest))
     }
 
     fn start_what_is_due(&mut self) {
@@ -311,6 +323,7 @@ impl Controller {
                 let seen = Seen::read(kind, *object);
                 let name = seen.name.clone();
                 let (before, changed) = self.context.objects.borrow_mut().put(seen);
+                tracing::debug!(%kind, object = %name, changed, "seen");
                 if changed {
                     let now = self.context.object(kind, &name);
                     self.changed(before.iter().chain(&now));
@@ -396,7 +409,10 @@ impl Controller {
         let busy: BTreeSet<u8> = {
             let at_work = self.context.at_work.borrow();
             let of = self.context.shards_of.borrow();
-            at_work.values().filter_map(|name| of.get(name).copied()).collect()
+            at_work
+                .values()
+                .filter_map(|name| of.get(name).copied())
+                .collect()
         };
         let renewed = tokio::time::timeout(shards.period() * 2, shards.renew(&needed, &busy)).await;
         let result = match renewed {

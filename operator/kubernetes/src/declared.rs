@@ -30,7 +30,9 @@ pub fn portfolio_of(
         Ok(Resource::Property(property)) => Some(&property.spec),
         _ => None,
     });
-    let accepted = head.and_then(|head| head.property.as_ref()).map(|accepted| &accepted.spec);
+    let accepted = head
+        .and_then(|head| head.property.as_ref())
+        .map(|accepted| &accepted.spec);
     let reference = declared
         .or(accepted)
         .and_then(|spec| spec.portfolio_ref.as_ref())
@@ -160,9 +162,14 @@ impl PropertyDeclarations {
     }
 
     fn removal_delay(&self, objects: &Objects) -> SignedDuration {
-        match objects.get(Kind::Portfolio, &self.portfolio).map(|seen| &seen.content) {
+        match objects
+            .get(Kind::Portfolio, &self.portfolio)
+            .map(|seen| &seen.content)
+        {
             Some(Ok(Resource::Portfolio(Portfolio { spec, .. }))) => spec.removal_delay.signed(),
-            _ => opendoor_api::PortfolioSpec::default().removal_delay.signed(),
+            _ => opendoor_api::PortfolioSpec::default()
+                .removal_delay
+                .signed(),
         }
     }
 
@@ -179,7 +186,11 @@ impl PropertyDeclarations {
             .get(Kind::Property, &self.property)
             .filter(|seen| seen.has_finalizer(IN_USE));
         let portfolio = objects.get(Kind::Portfolio, &self.portfolio);
-        for seen in portfolio.into_iter().chain(property).chain(&sorted.declared) {
+        for seen in portfolio
+            .into_iter()
+            .chain(property)
+            .chain(&sorted.declared)
+        {
             take(&mut snapshot, seen);
         }
         if let Some(deleted) = &mut snapshot.deleted {
@@ -202,7 +213,9 @@ impl PropertyDeclarations {
                 .accepted
                 .accepted
                 .get(owner)
-                .map_or_else(Default::default, |accepted| Spec::deletion_policy(&accepted.spec)),
+                .map_or_else(Default::default, |accepted| {
+                    Spec::deletion_policy(&accepted.spec)
+                }),
         }
     }
 }

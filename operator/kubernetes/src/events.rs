@@ -108,4 +108,3 @@ fn bounded(note: &str) -> String {
     }
     format!("{}...", note.get(..end).unwrap_or_default())
 }
-

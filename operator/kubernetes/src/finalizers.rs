@@ -61,8 +61,11 @@ async fn write(
     seen: &Seen,
     finalizers: &[String],
 ) -> Result<Option<DynamicObject>, kube::Error> {
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), &seen.name.namespace, &resource_of(seen.kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        client.clone(),
+        &seen.name.namespace,
+        &resource_of(seen.kind),
+    );
     let patch = json!({
         "metadata": {
             "uid": seen.uid,
@@ -74,7 +77,10 @@ async fn write(
         field_manager: Some(crate::MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    match api.patch(&seen.name.name, &params, &Patch::Merge(patch)).await {
+    match api
+        .patch(&seen.name.name, &params, &Patch::Merge(patch))
+        .await
+    {
         Ok(object) => Ok(Some(object)),
         Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(None),
         Err(error) => Err(error),

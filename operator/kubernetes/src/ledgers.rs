@@ -136,7 +136,10 @@ impl ClusterLedgers {
     #[must_use]
     pub fn all(&self) -> Vec<(LedgerKey, Known)> {
         let known = self.known.borrow();
-        known.iter().map(|(key, known)| (key.clone(), known.clone())).collect()
+        known
+            .iter()
+            .map(|(key, known)| (key.clone(), known.clone()))
+            .collect()
     }
 
     /// The ledgers of one connection in one namespace.
@@ -168,7 +171,9 @@ impl ClusterLedgers {
 
     fn note(&self, key: &LedgerKey, ledger: &Ledger, property: Name) {
         self.damaged.borrow_mut().remove(key);
-        self.known.borrow_mut().insert(key.clone(), of(ledger, property));
+        self.known
+            .borrow_mut()
+            .insert(key.clone(), of(ledger, property));
     }
 }
 
@@ -208,7 +213,12 @@ impl PassLedgers {
         }
     }
 
-    fn failed(&self, building: BuildingUuid, doing: &'static str, error: &kube::Error) -> StoreError {
+    fn failed(
+        &self,
+        building: BuildingUuid,
+        doing: &'static str,
+        error: &kube::Error,
+    ) -> StoreError {
         let name = map_name(&self.key(building));
         if let kube::Error::Api(status) = error
             && (status.is_conflict() || status.is_already_exists())
@@ -228,7 +238,9 @@ impl PassLedgers {
 
 impl Ledgers for PassLedgers {
     async fn heads(&self) -> Result<Heads, StoreError> {
-        Ok(self.all.heads_of(&self.connection, &self.property.namespace))
+        Ok(self
+            .all
+            .heads_of(&self.connection, &self.property.namespace))
     }
 
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
@@ -272,7 +284,10 @@ impl Ledgers for PassLedgers {
             return Err(StoreError::Failed {
                 place: format!("the ConfigMap {name}"),
                 doing: "written",
-                why: format!("the ledger takes {} bytes, more than {LARGEST}", packed.len()),
+                why: format!(
+                    "the ledger takes {} bytes, more than {LARGEST}",
+                    packed.len()
+                ),
                 next: "Nothing was changed in DOOR OS. This building is too large for the Kubernetes home; use the standalone one.",
             });
         }
@@ -307,7 +322,10 @@ impl Ledgers for PassLedgers {
         };
         map.binary_data = Some([(DATA.to_owned(), ByteString(packed))].into());
         let written = if exists {
-            self.all.api.replace(&name, &PostParams::default(), &map).await
+            self.all
+                .api
+                .replace(&name, &PostParams::default(), &map)
+                .await
         } else {
             self.all.api.create(&PostParams::default(), &map).await
         };
@@ -335,7 +353,11 @@ impl Ledgers for PassLedgers {
 #[must_use]
 pub fn map_name(key: &LedgerKey) -> String {
     let hash = Sha256::digest(key.connection.as_bytes());
-    let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let short: String = hash
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("opendoor-ledger-{short}-{}", key.building)
 }
 
@@ -355,7 +377,9 @@ fn identity(map: &ConfigMap) -> Option<(LedgerKey, Name)> {
 fn pack(ledger: &Ledger) -> Result<Vec<u8>, String> {
     let text = serde_json::to_vec(ledger).map_err(|error| error.to_string())?;
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(&text).map_err(|error| error.to_string())?;
+    encoder
+        .write_all(&text)
+        .map_err(|error| error.to_string())?;
     encoder.finish().map_err(|error| error.to_string())
 }
 
@@ -376,7 +400,10 @@ fn unpack(map: &ConfigMap, building: BuildingUuid) -> Result<Ledger, String> {
     let ledger: Ledger =
         serde_json::from_slice(&text).map_err(|error| format!("it is damaged: {error}"))?;
     if ledger.building != building {
-        return Err(format!("it is the ledger of another building, {}", ledger.building));
+        return Err(format!(
+            "it is the ledger of another building, {}",
+            ledger.building
+        ));
     }
     Ok(ledger)
 }
@@ -404,7 +431,11 @@ mod tests {
     fn damage_is_told_and_never_taken_for_an_empty_ledger() {
         let building = BuildingUuid(Uuid::from_u128(7));
         let mut map = map_of(&Ledger::new(building));
-        assert!(unpack(&map, BuildingUuid(Uuid::from_u128(8))).unwrap_err().contains("another building"));
+        assert!(
+            unpack(&map, BuildingUuid(Uuid::from_u128(8)))
+                .unwrap_err()
+                .contains("another building")
+        );
         let data = map.binary_data.as_mut().unwrap().get_mut(DATA).unwrap();
         data.0.truncate(5);
         assert!(unpack(&map, building).is_err());

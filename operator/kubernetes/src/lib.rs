@@ -13,9 +13,9 @@ pub mod declared;
 pub mod events;
 pub mod finalizers;
 pub mod ledgers;
+mod measure;
 pub mod metrics;
 pub mod objects;
-mod measure;
 mod orders;
 mod passes;
 mod portfolios;
@@ -35,7 +35,9 @@ pub const MANAGER: &str = "opendoor";
 pub fn said(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
-        kube::Error::Auth(_) => String::from("the operator could not authenticate itself to the API server"),
+        kube::Error::Auth(_) => {
+            String::from("the operator could not authenticate itself to the API server")
+        }
         kube::Error::HyperError(_) | kube::Error::Service(_) => {
             String::from("the API server did not answer")
         }

@@ -41,7 +41,10 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
         if !owed.contains_key(pair) {
             let layer = OfLayer { layer: "lock" };
             let took = pass.at.duration_since(*since).as_secs_f64();
-            metrics.revocation.get_or_create(&layer).observe(took.max(0.0));
+            metrics
+                .revocation
+                .get_or_create(&layer)
+                .observe(took.max(0.0));
         }
     }
     for settled in &pass.settled {
@@ -57,7 +60,10 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
                 if !step.losses.is_empty() {
                     let took = pass.at.duration_since(settled.intent.begun).as_secs_f64();
                     let layer = OfLayer { layer: "door_os" };
-                    metrics.revocation.get_or_create(&layer).observe(took.max(0.0));
+                    metrics
+                        .revocation
+                        .get_or_create(&layer)
+                        .observe(took.max(0.0));
                 }
             }
         }
@@ -76,7 +82,10 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
     }
     match hand_off {
         Some(since) => {
-            metrics.hand_off_since.get_or_create(&label).set(seconds(since));
+            metrics
+                .hand_off_since
+                .get_or_create(&label)
+                .set(seconds(since));
         }
         None => {
             metrics.hand_off_since.remove(&label);
@@ -84,7 +93,10 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
     }
     if pass.after.not_performed == Some(Reason::Suspended) {
         let since = *memory.suspended_since.get_or_insert(now);
-        metrics.paused_since.get_or_create(&label).set(seconds(since));
+        metrics
+            .paused_since
+            .get_or_create(&label)
+            .set(seconds(since));
     } else {
         memory.suspended_since = None;
         metrics.paused_since.remove(&label);
@@ -162,7 +174,11 @@ fn conditions(context: &Context, at_hand: &AtHand, pass: &PassReport) {
             for status in STATUSES {
                 let count = counts.get(&(kind, condition, status)).copied().unwrap_or(0);
                 let label = of_condition(&at_hand.name, kind, condition, status);
-                context.metrics.conditions.get_or_create(&label).set(size(count));
+                context
+                    .metrics
+                    .conditions
+                    .get_or_create(&label)
+                    .set(size(count));
             }
         }
     }

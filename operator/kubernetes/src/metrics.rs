@@ -223,31 +223,113 @@ impl Metrics {
             }};
         }
         let revocation = Family::<OfLayer, Histogram>::new_with_constructor(|| {
-            Histogram::new([1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0])
+            Histogram::new([
+                1.0, 10.0, 60.0, 300.0, 1_800.0, 7_200.0, 43_200.0, 86_400.0, 259_200.0, 604_800.0,
+            ])
         });
         let metrics = Self {
-            drift: register!("drift_items", "Differences made by hand in DOOR OS at the last look", Family::default()),
-            drift_found: register!("drift_found", "Differences made by hand in DOOR OS that were found, repaired or not", Family::default()),
-            held: register!("held_steps", "Changes that wait for approval", Family::default()),
-            refused: register!("refused", "Declarations that are refused", Family::default()),
+            drift: register!(
+                "drift_items",
+                "Differences made by hand in DOOR OS at the last look",
+                Family::default()
+            ),
+            drift_found: register!(
+                "drift_found",
+                "Differences made by hand in DOOR OS that were found, repaired or not",
+                Family::default()
+            ),
+            held: register!(
+                "held_steps",
+                "Changes that wait for approval",
+                Family::default()
+            ),
+            refused: register!(
+                "refused",
+                "Declarations that are refused",
+                Family::default()
+            ),
             changes: register!("changes", "Changes made in DOOR OS", Family::default()),
-            revocation: register!("revocation_latency_seconds", "From a removal's first sight to DOOR OS, and from DOOR OS to the proof at the lock", revocation),
-            unproven: register!("revocations_unproven", "Partners at doors whose lock may still let them in after a removal", Family::default()),
-            oldest_unproven: register!("oldest_unproven_revocation_seconds", "Age of the oldest removal not proven at its lock", Family::default()),
-            overdue: register!("revocations_overdue", "Removals not proven at the lock within the objective", Family::default()),
-            visits: register!("door_visits", "Doors that need a Door Sync", Family::default()),
-            observed_at: register!("observed_timestamp_seconds", "When the Property was last seen whole", Family::default()),
-            hand_off_since: register!("hand_off_since_timestamp_seconds", "Since when the oldest e-mail to DOOR is unanswered", Family::default()),
-            paused_since: register!("paused_since_timestamp_seconds", "Since when reconciling is suspended", Family::default()),
-            abandoned: register!("abandoned_claims", "Access left in DOOR OS because its credentials went with their namespace", Family::default()),
-            conditions: register!("objects", "Objects by condition and status", Family::default()),
-            requests: register!("door_os_requests", "Requests to DOOR OS by call and code", Family::default()),
-            budget: register!("door_os_retry_budget_ratio", "What is left of the budget of retries", Family::default()),
-            passes: register!("passes", "Passes over a Property by result", Family::default()),
-            pass_seconds: register!("pass_duration_seconds", "How long a pass takes", Histogram::new([0.05, 0.2, 1.0, 5.0, 20.0, 60.0, 300.0])),
+            revocation: register!(
+                "revocation_latency_seconds",
+                "From a removal's first sight to DOOR OS, and from DOOR OS to the proof at the lock",
+                revocation
+            ),
+            unproven: register!(
+                "revocations_unproven",
+                "Partners at doors whose lock may still let them in after a removal",
+                Family::default()
+            ),
+            oldest_unproven: register!(
+                "oldest_unproven_revocation_seconds",
+                "Age of the oldest removal not proven at its lock",
+                Family::default()
+            ),
+            overdue: register!(
+                "revocations_overdue",
+                "Removals not proven at the lock within the objective",
+                Family::default()
+            ),
+            visits: register!(
+                "door_visits",
+                "Doors that need a Door Sync",
+                Family::default()
+            ),
+            observed_at: register!(
+                "observed_timestamp_seconds",
+                "When the Property was last seen whole",
+                Family::default()
+            ),
+            hand_off_since: register!(
+                "hand_off_since_timestamp_seconds",
+                "Since when the oldest e-mail to DOOR is unanswered",
+                Family::default()
+            ),
+            paused_since: register!(
+                "paused_since_timestamp_seconds",
+                "Since when reconciling is suspended",
+                Family::default()
+            ),
+            abandoned: register!(
+                "abandoned_claims",
+                "Access left in DOOR OS because its credentials went with their namespace",
+                Family::default()
+            ),
+            conditions: register!(
+                "objects",
+                "Objects by condition and status",
+                Family::default()
+            ),
+            requests: register!(
+                "door_os_requests",
+                "Requests to DOOR OS by call and code",
+                Family::default()
+            ),
+            budget: register!(
+                "door_os_retry_budget_ratio",
+                "What is left of the budget of retries",
+                Family::default()
+            ),
+            passes: register!(
+                "passes",
+                "Passes over a Property by result",
+                Family::default()
+            ),
+            pass_seconds: register!(
+                "pass_duration_seconds",
+                "How long a pass takes",
+                Histogram::new([0.05, 0.2, 1.0, 5.0, 20.0, 60.0, 300.0])
+            ),
             shards: register!("shards_owned", "Shards this replica owns", Gauge::default()),
-            queue: register!("queue_depth", "Properties that wait for their pass", Gauge::default()),
-            kube_writes: register!("kubernetes_writes", "Writes to the API server, leases apart", Counter::default()),
+            queue: register!(
+                "queue_depth",
+                "Properties that wait for their pass",
+                Gauge::default()
+            ),
+            kube_writes: register!(
+                "kubernetes_writes",
+                "Writes to the API server, leases apart",
+                Counter::default()
+            ),
             registry: Arc::new(Registry::default()),
         };
         Self {

@@ -215,7 +215,9 @@ impl Objects {
             .filter(|name| in_scope(name) && !listed.contains(name))
             .cloned()
             .collect();
-        gone.iter().filter_map(|name| objects.remove(name)).collect()
+        gone.iter()
+            .filter_map(|name| objects.remove(name))
+            .collect()
     }
 }
 
@@ -282,8 +284,15 @@ mod tests {
         objects.put(seen("a", "1", 1));
         objects.put(seen("b", "2", 1));
         let listed = [Name::new("n", "a")].into();
-        assert!(objects.keep_only(Kind::Property, &listed, |name| name.namespace == "other").is_empty());
-        assert_eq!(objects.keep_only(Kind::Property, &listed, |_| true).len(), 1);
+        assert!(
+            objects
+                .keep_only(Kind::Property, &listed, |name| name.namespace == "other")
+                .is_empty()
+        );
+        assert_eq!(
+            objects.keep_only(Kind::Property, &listed, |_| true).len(),
+            1
+        );
         assert_eq!(objects.of(Kind::Property, "n").count(), 1);
     }
 }

@@ -98,7 +98,11 @@ pub(crate) async fn bring_in_line(
         reason: String::from("DoorSyncRequired"),
         message: format!(
             "{total} {} proof at a lock. Perform a Door Sync at each door in the DOOR App.",
-            if total == 1 { "removal lacks" } else { "removals lack" }
+            if total == 1 {
+                "removal lacks"
+            } else {
+                "removals lack"
+            }
         ),
     };
     let status = DoorSyncOrderStatus {

@@ -43,6 +43,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 
 /// Makes a pass over a Property, whatever state it is in.
 pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
+    tracing::debug!(property = %name, "pass");
     let mut at_hand = match AtHand::find(&context, &name) {
         Some(at_hand) => at_hand,
         None => {
@@ -65,14 +66,19 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
         Ok(route) => route,
         Err(problem) => {
             at_hand.prepare(&context).await;
-            abandon_if_credentials_went(&context, &name, problem.reason, at_hand.ledger.as_ref()).await;
-            return at_hand.fail(&context, problem.reason, &problem.message).await;
+            abandon_if_credentials_went(&context, &name, problem.reason, at_hand.ledger.as_ref())
+                .await;
+            return at_hand
+                .fail(&context, problem.reason, &problem.message)
+                .await;
         }
     };
     at_hand.prepare(&context).await;
     let account = match context.accounts.open(&route) {
         Ok(account) => account,
-        Err(NoAccount { reason, message }) => return at_hand.fail(&context, reason, &message).await,
+        Err(NoAccount { reason, message }) => {
+            return at_hand.fail(&context, reason, &message).await;
+        }
     };
     match at_hand.work(&context, &account).await {
         Ok(report) => {
@@ -80,7 +86,12 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
             let next = at_hand.next(&report, &account);
             tell(&context, &at_hand, &report, &route).await;
             release(&context, &at_hand.name, Some(&report.ledger)).await;
-            context.memory.borrow_mut().entry(name).or_default().failures = 0;
+            context
+                .memory
+                .borrow_mut()
+                .entry(name)
+                .or_default()
+                .failures = 0;
             Next::In(if more { Duration::ZERO } else { next })
         }
         Err(Obstacle::Overtaken) => Next::In(SOON),
@@ -205,14 +216,14 @@ impl AtHand {
 
     /// The declarations of the Property, as they are at each moment.
     fn declarations(&self, context: &Context) -> PropertyDeclarations {
-        let head = self
-            .ledger
-            .as_ref()
-            .map_or_else(|| Rc::new(Head::default()), |(_, known)| Rc::clone(&known.head));
-        let portfolio = self
-            .portfolio
-            .as_ref()
-            .map_or_else(|_| Name::new(&self.name.namespace, ""), |seen| seen.name.clone());
+        let head = self.ledger.as_ref().map_or_else(
+            || Rc::new(Head::default()),
+            |(_, known)| Rc::clone(&known.head),
+        );
+        let portfolio = self.portfolio.as_ref().map_or_else(
+            |_| Name::new(&self.name.namespace, ""),
+            |seen| seen.name.clone(),
+        );
         PropertyDeclarations::new(
             Rc::clone(&context.objects),
             self.name.clone(),
@@ -264,7 +275,10 @@ impl AtHand {
             building: target.building.uuid,
         };
         self.claim(context, &key)?;
-        context.at_work.borrow_mut().insert(key.clone(), self.name.clone());
+        context
+            .at_work
+            .borrow_mut()
+            .insert(key.clone(), self.name.clone());
         let _done = AtWork { context, key: &key };
         let portfolio = self
             .portfolio
@@ -307,11 +321,16 @@ impl AtHand {
         for anew in [false, true] {
             let buildings = account.buildings(anew).await?;
             let (found, not_passed) = targets(snapshot, &heads, &unsettled, &buildings);
-            if let Some(target) = found.into_iter().find(|target| target.property == self.name.name) {
+            if let Some(target) = found
+                .into_iter()
+                .find(|target| target.property == self.name.name)
+            {
                 return Ok((target, buildings));
             }
             if let Some(problem) = not_passed.into_iter().next().filter(|_| anew) {
-                let Problem { reason, message, .. } = problem.problem;
+                let Problem {
+                    reason, message, ..
+                } = problem.problem;
                 return Err(Obstacle::Problem(reason, message));
             }
         }
@@ -323,13 +342,21 @@ impl AtHand {
         Err(match broken {
             Some(problem) => Obstacle::Problem(problem.reason, problem.message.clone()),
             // Its finalizer could not be set yet.
-            None => Obstacle::Problem(Reason::Progressing, Reason::Progressing.meaning().to_owned()),
+            None => Obstacle::Problem(
+                Reason::Progressing,
+                Reason::Progressing.meaning().to_owned(),
+            ),
         })
     }
 
     /// Makes sure that no other Property has the building.
     fn claim(&self, context: &Context, key: &LedgerKey) -> Result<(), Obstacle> {
-        if context.at_work.borrow().get(key).is_some_and(|other| *other != self.name) {
+        if context
+            .at_work
+            .borrow()
+            .get(key)
+            .is_some_and(|other| *other != self.name)
+        {
             return Err(Obstacle::Overtaken);
         }
         let other = context.ledgers.known(key).filter(|known| {
@@ -365,7 +392,12 @@ impl AtHand {
             .objects
             .iter()
             .filter_map(|object| object.uid.as_ref())
-            .chain(snapshot.broken.iter().filter_map(|broken| broken.uid.as_ref()))
+            .chain(
+                snapshot
+                    .broken
+                    .iter()
+                    .filter_map(|broken| broken.uid.as_ref()),
+            )
             .collect();
         context
             .ledgers
@@ -406,7 +438,6 @@ impl AtHand {
         let wait = FIRST_WAIT * 2_u32.pow(failures.saturating_sub(1).min(6));
         Next::In(jittered(wait.min(interval.max(FIRST_WAIT)), &self.name))
     }
-
 }
 
 /// When the next time of grace of a deletion ends.
@@ -430,17 +461,17 @@ impl Drop for AtWork<'_> {
 }
 
 fn until(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO) + Duration::from_millis(100)
+    Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
+        + Duration::from_millis(100)
 }
 
 /// Within a tenth of the time, differently for each Property and each time, so that those that were due
 /// together do not stay so.
 fn jittered(time: Duration, name: &Name) -> Duration {
     let nanos = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs());
-    let spread = name
-        .name
-        .bytes()
-        .fold(nanos, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    let spread = name.name.bytes().fold(nanos, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
     let thousandths = u32::try_from(spread % 1000).unwrap_or(0);
     time.mul_f64(0.9 + 0.1 * f64::from(thousandths) / 1000.0)
 }

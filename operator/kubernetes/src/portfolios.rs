@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use opendoor_api::{Kind, Mode, PortfolioStatus, PropertyCounts, Resource, condition};
+use opendoor_api::{Kind, PortfolioStatus, PropertyCounts, Resource, condition};
 use opendoor_planner::conditions::Condition as Finding;
 use opendoor_planner::reasons::Reason;
 use serde_json::Value;
@@ -32,9 +32,16 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name, route: Opti
         Ok(_) => return,
         Err(problems) => {
             if context.deadlines.holds(shard_of(&[&name.namespace])) {
-                let message = problems.first().map_or("", |problem| problem.message.as_str());
+                let message = problems
+                    .first()
+                    .map_or("", |problem| problem.message.as_str());
                 let findings = failure(Reason::Invalid, message);
-                write(context, &seen, &conditions_only(&seen, &findings, seen.generation, now)).await;
+                write(
+                    context,
+                    &seen,
+                    &conditions_only(&seen, &findings, seen.generation, now),
+                )
+                .await;
             }
             return;
         }
@@ -77,7 +84,13 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name, route: Opti
             Reason::CredentialsMissing,
             &format!("{message}. What was read before is used as long as this process lives."),
         ),
-        Ok(_) => findings(&portfolio.spec.mode, portfolio.spec.suspend, total, with),
+        Ok(_) => {
+            let stalled_for = properties.iter().find_map(|property| {
+                let stalled = before_of(&property.status, condition::STALLED)?;
+                stalled.get("reason")?.as_str()?.parse().ok()
+            });
+            findings(stalled_for, total, with)
+        }
     };
     let status = PortfolioStatus {
         observed_generation: Some(seen.generation),
@@ -121,8 +134,7 @@ fn properties_of(context: &Context, portfolio: &Name) -> Vec<Rc<Seen>> {
 
 /// Of a Portfolio, the worst of its Properties.
 fn findings(
-    mode: &Mode,
-    suspended: bool,
+    stalled_for: Option<Reason>,
     total: usize,
     with: impl Fn(&str, &str) -> usize,
 ) -> Vec<Finding> {
@@ -139,18 +151,25 @@ fn findings(
         let message = format!("All {total} Properties are as declared.");
         all.push(finding(condition::READY, "True", Reason::InSync, message));
     } else if stalled > 0 && stalled + ready == total {
-        let reason = match (suspended, mode) {
-            (true, _) => Reason::Suspended,
-            (false, Mode::Observe) => Reason::ObserveOnly,
-            (false, _) => Reason::ApprovalRequired,
-        };
         let message = format!("{stalled} of {total} Properties wait for a person; each says why.");
+        // The first one's reason stands for all; each says its own.
+        let reason = stalled_for.unwrap_or(Reason::ApprovalRequired);
         all.push(finding(condition::READY, "False", reason, message.clone()));
         all.push(finding(condition::STALLED, "True", reason, message));
     } else {
         let message = format!("{ready} of {total} Properties are as declared.");
-        all.push(finding(condition::READY, "False", Reason::Progressing, message.clone()));
-        all.push(finding(condition::RECONCILING, "True", Reason::Progressing, message));
+        all.push(finding(
+            condition::READY,
+            "False",
+            Reason::Progressing,
+            message.clone(),
+        ));
+        all.push(finding(
+            condition::RECONCILING,
+            "True",
+            Reason::Progressing,
+            message,
+        ));
     }
     for (kind, bad) in [
         (condition::APPLIED, "False"),

@@ -33,7 +33,13 @@ impl Queue {
         let first = before.and_then(|due| due.changed).unwrap_or(now);
         let at = (now + DEBOUNCE).min(first + LONGEST_PUT_OFF);
         // A pass that is due sooner anyhow stays so.
-        let at = before.map_or(at, |due| if due.changed.is_none() { due.at.min(at) } else { at });
+        let at = before.map_or(at, |due| {
+            if due.changed.is_none() {
+                due.at.min(at)
+            } else {
+                at
+            }
+        });
         self.due.insert(
             property.clone(),
             Due {

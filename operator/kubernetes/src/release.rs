@@ -34,11 +34,10 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
         let done = match (ledger, &known) {
             (Some(ledger), _) => !ledger.holds_for(&owner),
             // Without a look: only what no ledger knows. One that cannot be read may know it.
-            (None, Some((_, known))) => {
-                known.settled && !known.head.accepted.contains_key(&owner)
+            (None, Some((_, known))) => known.settled && !known.head.accepted.contains_key(&owner),
+            (None, None) => {
+                seen.property.as_deref() == Some(&property.name) && !context.ledgers.any_damaged()
             }
-            (None, None) => seen.property.as_deref() == Some(&property.name)
-                && !context.ledgers.any_damaged(),
         };
         if done {
             let_go(context, &seen).await;
@@ -54,11 +53,13 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     };
     let referred = {
         let objects = context.objects.borrow();
-        [Kind::DoorAssignment, Kind::PartnerKey].into_iter().any(|kind| {
-            objects
-                .of(kind, &property.namespace)
-                .any(|seen| seen.property.as_deref() == Some(&property.name))
-        })
+        [Kind::DoorAssignment, Kind::PartnerKey]
+            .into_iter()
+            .any(|kind| {
+                objects
+                    .of(kind, &property.namespace)
+                    .any(|seen| seen.property.as_deref() == Some(&property.name))
+            })
     };
     if seen.deleting_since.is_some() && !holds && !referred {
         let_go(context, &seen).await;
@@ -67,7 +68,10 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
 
 /// Objects of a Property that are being deleted and wait for us.
 fn deleted_objects(context: &Context, property: &Name) -> Vec<Rc<Seen>> {
-    let head = context.ledgers.of_property(property).map(|(_, known)| known.head);
+    let head = context
+        .ledgers
+        .of_property(property)
+        .map(|(_, known)| known.head);
     let objects = context.objects.borrow();
     [Kind::DoorAssignment, Kind::PartnerKey]
         .into_iter()
@@ -75,7 +79,8 @@ fn deleted_objects(context: &Context, property: &Name) -> Vec<Rc<Seen>> {
         .filter(|seen| seen.deleting_since.is_some() && seen.has_finalizer(REVOKE))
         .filter(|seen| {
             let accepted = head.as_ref().is_some_and(|head| {
-                seen.owner().is_some_and(|owner| head.accepted.contains_key(&owner))
+                seen.owner()
+                    .is_some_and(|owner| head.accepted.contains_key(&owner))
             });
             accepted || seen.property.as_deref() == Some(&property.name)
         })
@@ -92,7 +97,12 @@ pub(crate) async fn let_go(context: &Context, seen: &Seen) {
     if let Some(Some(object)) = context.note("release finalizers", released) {
         context.metrics.kube_writes.inc();
         tracing::info!(object = %seen.name, kind = %seen.kind, finalizer, "let go");
-        if object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty) {
+        if object
+            .metadata
+            .finalizers
+            .as_ref()
+            .is_none_or(Vec::is_empty)
+        {
             context.objects.borrow_mut().remove(seen.kind, &seen.name);
         } else {
             context.take(seen.kind, object);

@@ -6,8 +6,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use opendoor_api::{
-    AssignedDoorStatus, Cause, Condition, DoorAssignmentStatus, DoorCounts, GROUP_VERSION, HeldStep,
-    Kind, PartnerKeyStatus, PartnerState, PlanReport, PlanSummary, PropertyPartnerStatus,
+    AssignedDoorStatus, Cause, Condition, DoorAssignmentStatus, DoorCounts, GROUP_VERSION,
+    HeldStep, Kind, PartnerKeyStatus, PartnerState, PlanReport, PlanSummary, PropertyPartnerStatus,
     PropertyStatus, RefusedStep, condition,
 };
 use opendoor_planner::conditions::{Condition as Finding, ObjectStatus};
@@ -77,14 +77,16 @@ pub(crate) fn failure(reason: Reason, message: &str) -> Vec<Finding> {
         reason: reason.as_str().to_owned(),
         message: bounded(message, 1000),
     };
-    let person = matches!(reason.class(), Class::Refused | Class::Held | Class::Waiting)
-        || matches!(
-            reason,
-            Reason::CredentialsInvalid
-                | Reason::CredentialsMissing
-                | Reason::PermissionDenied
-                | Reason::LedgerUnavailable
-        );
+    let person = matches!(
+        reason.class(),
+        Class::Refused | Class::Held | Class::Waiting
+    ) || matches!(
+        reason,
+        Reason::CredentialsInvalid
+            | Reason::CredentialsMissing
+            | Reason::PermissionDenied
+            | Reason::LedgerUnavailable
+    );
     vec![
         finding(condition::READY, "False"),
         finding(
@@ -128,7 +130,13 @@ pub(crate) fn unplanned(seen: &Seen, plan: &Plan) -> Vec<Finding> {
 
 /// The status of a Property.
 #[must_use]
-pub(crate) fn property(pass: &PassReport, said: &ObjectStatus, seen: &Seen, generation: i64, now: Timestamp) -> Value {
+pub(crate) fn property(
+    pass: &PassReport,
+    said: &ObjectStatus,
+    seen: &Seen,
+    generation: i64,
+    now: Timestamp,
+) -> Value {
     let plan = &pass.after;
     let head = &pass.ledger.head;
     let status = PropertyStatus {
@@ -190,8 +198,14 @@ fn plan_report(plan: &Plan) -> PlanReport {
             .take(HELD_SHOWN)
             .map(|(step, reason)| HeldStep {
                 action: step.action.as_str().to_owned(),
-                door: step.door.as_ref().map(|door| bounded(&door.name, LONGEST_NAME)),
-                key: step.key.as_ref().map(|key| bounded(&key.name, LONGEST_NAME)),
+                door: step
+                    .door
+                    .as_ref()
+                    .map(|door| bounded(&door.name, LONGEST_NAME)),
+                key: step
+                    .key
+                    .as_ref()
+                    .map(|key| bounded(&key.name, LONGEST_NAME)),
                 partner: Some(bounded(&step.partner, LONGEST_NAME)),
                 reason: reason.as_str().to_owned(),
                 cause: Some(cause(&step.cause)),
@@ -251,7 +265,12 @@ pub(crate) fn object(said: &ObjectStatus, seen: &Seen, generation: i64, now: Tim
 
 /// A status of conditions alone, with what else stood there.
 #[must_use]
-pub(crate) fn conditions_only(seen: &Seen, findings: &[Finding], generation: i64, now: Timestamp) -> Value {
+pub(crate) fn conditions_only(
+    seen: &Seen,
+    findings: &[Finding],
+    generation: i64,
+    now: Timestamp,
+) -> Value {
     let mut status = match &seen.status {
         Value::Object(fields) => fields.clone(),
         _ => serde_json::Map::new(),
@@ -275,8 +294,11 @@ pub(crate) async fn write(
     if seen.status == *status {
         return Ok(None);
     }
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), &seen.name.namespace, &resource_of(seen.kind));
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        client.clone(),
+        &seen.name.namespace,
+        &resource_of(seen.kind),
+    );
     let patch = json!({
         "apiVersion": GROUP_VERSION,
         "kind": seen.kind.as_str(),
@@ -284,7 +306,10 @@ pub(crate) async fn write(
         "status": status,
     });
     let params = PatchParams::apply(crate::MANAGER).force();
-    match api.patch_status(&seen.name.name, &params, &Patch::Apply(patch)).await {
+    match api
+        .patch_status(&seen.name.name, &params, &Patch::Apply(patch))
+        .await
+    {
         Ok(object) => Ok(Some(object)),
         Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(None),
         Err(error) => Err(error),
@@ -293,7 +318,9 @@ pub(crate) async fn write(
 
 /// What a person must do at locks, from a plan.
 pub(crate) fn visits(plan: &Plan) -> impl Iterator<Item = &opendoor_planner::plan::Waiting> {
-    plan.waiting.iter().filter(|waiting| waiting.kind == WaitingKind::Sync)
+    plan.waiting
+        .iter()
+        .filter(|waiting| waiting.kind == WaitingKind::Sync)
 }
 
 pub(crate) fn json_of<T: serde::Serialize>(value: &T) -> Value {
@@ -308,7 +335,10 @@ pub(crate) fn bounded(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         text.to_owned()
     } else {
-        text.chars().take(most.saturating_sub(3)).chain("...".chars()).collect()
+        text.chars()
+            .take(most.saturating_sub(3))
+            .chain("...".chars())
+            .collect()
     }
 }
 
@@ -328,7 +358,8 @@ mod tests {
     #[test]
     fn a_transition_time_moves_only_when_the_status_flips() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let first = json!({"conditions": conditions(&Value::Null, &[finding("True", "a")], 1, at(100))});
+        let first =
+            json!({"conditions": conditions(&Value::Null, &[finding("True", "a")], 1, at(100))});
         let same = conditions(&first, &[finding("True", "b")], 2, at(200));
         assert_eq!(same[0].last_transition_time.0, at(100));
         assert_eq!(same[0].observed_generation, Some(2));
@@ -341,10 +372,14 @@ mod tests {
         for reason in Reason::ALL {
             let all = failure(*reason, "why");
             let is = |kind: &str, status: &str| {
-                all.iter().any(|finding| finding.kind == kind && finding.status == status)
+                all.iter()
+                    .any(|finding| finding.kind == kind && finding.status == status)
             };
             assert!(is("Ready", "False"));
-            assert!(is("Stalled", "True") != is("Reconciling", "True"), "{reason}");
+            assert!(
+                is("Stalled", "True") != is("Reconciling", "True"),
+                "{reason}"
+            );
         }
     }
 }

@@ -65,7 +65,9 @@ impl Health {
 
     /// A pass began.
     pub fn began(&self, property: &str) {
-        self.state().passes.insert(property.to_owned(), boottime::now());
+        self.state()
+            .passes
+            .insert(property.to_owned(), boottime::now());
     }
 
     /// A pass ended.

@@ -308,7 +308,9 @@ impl Shards {
         }
         lease.metadata.managed_fields = None;
         match self.api.replace(name, &PostParams::default(), &lease).await {
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
+                Ok(())
+            }
             other => other.map(|_| ()),
         }
     }
@@ -319,7 +321,12 @@ fn lease_name(shard: u8) -> String {
 }
 
 fn kind_of(lease: &Lease) -> Option<&str> {
-    lease.metadata.labels.as_ref()?.get(LABEL).map(String::as_str)
+    lease
+        .metadata
+        .labels
+        .as_ref()?
+        .get(LABEL)
+        .map(String::as_str)
 }
 
 fn expired(sighting: &Sighting) -> bool {

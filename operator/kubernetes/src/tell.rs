@@ -31,13 +31,19 @@ const NAMED: usize = 8;
 pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport, route: &Route) {
     let now = Timestamp::now();
     measure(context, at_hand, pass, now);
-    let by_owner: BTreeMap<&OwnerId, &ObjectStatus> =
-        pass.statuses.iter().map(|said| (&said.owner, said)).collect();
+    let by_owner: BTreeMap<&OwnerId, &ObjectStatus> = pass
+        .statuses
+        .iter()
+        .map(|said| (&said.owner, said))
+        .collect();
     let changes = changes(pass);
     for seen in objects_of(context, at_hand, pass) {
         let said = match seen.owner() {
             Some(owner) => by_owner.get(&owner).copied(),
-            None => pass.statuses.iter().find(|said| said.owner.kind == OwnerKind::Property),
+            None => pass
+                .statuses
+                .iter()
+                .find(|said| said.owner.kind == OwnerKind::Property),
         };
         let (status, findings) = match said {
             Some(said) if seen.kind == Kind::Property => (
@@ -50,7 +56,10 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
             ),
             None => {
                 let findings = unplanned(&seen, &pass.after);
-                (conditions_only(&seen, &findings, seen.generation, now), findings)
+                (
+                    conditions_only(&seen, &findings, seen.generation, now),
+                    findings,
+                )
             }
         };
         let mut news = changes
@@ -66,7 +75,14 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
         }
     }
     let order = context.object(Kind::DoorSyncOrder, &at_hand.name);
-    let brought = bring_in_line(&context.kube, &at_hand.name, order.as_deref(), &pass.after, now).await;
+    let brought = bring_in_line(
+        &context.kube,
+        &at_hand.name,
+        order.as_deref(),
+        &pass.after,
+        now,
+    )
+    .await;
     match context.note("write DoorSyncOrders", brought) {
         Some(Order::Written(object)) => {
             context.metrics.kube_writes.inc();
@@ -74,7 +90,10 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
         }
         Some(Order::Deleted) => {
             context.metrics.kube_writes.inc();
-            context.objects.borrow_mut().remove(Kind::DoorSyncOrder, &at_hand.name);
+            context
+                .objects
+                .borrow_mut()
+                .remove(Kind::DoorSyncOrder, &at_hand.name);
         }
         Some(Order::AsItWas) | None => {}
     }
@@ -164,7 +183,9 @@ fn changes(pass: &PassReport) -> Vec<(OwnerId, Said)> {
         let reason = match &settled.outcome {
             Outcome::Applied if repaired => "DriftRepaired",
             Outcome::Applied => match &intent.write {
-                Write::SetDoorPartner { partner: Some(_), .. } => "PartnerAssigned",
+                Write::SetDoorPartner {
+                    partner: Some(_), ..
+                } => "PartnerAssigned",
                 Write::SetDoorPartner { partner: None, .. } => "PartnerRemoved",
                 Write::CreateKey { .. } => "KeyCreated",
                 Write::UpdateKey { patch, .. } if patch.partner.is_some() => "KeyConverted",
@@ -179,7 +200,9 @@ fn changes(pass: &PassReport) -> Vec<(OwnerId, Said)> {
             Outcome::Refused(code) => format!("{what}: DOOR OS refused it ({code})"),
             _ => format!("{what}: {} -> {}", intent.before, intent.after),
         };
-        all.entry((intent.owner.clone(), reason)).or_default().push(line);
+        all.entry((intent.owner.clone(), reason))
+            .or_default()
+            .push(line);
     }
     all.into_iter()
         .map(|((owner, reason), lines)| {
@@ -200,7 +223,10 @@ fn subject(pass: &PassReport, write: &Write) -> String {
         Write::CreateKey { name, .. } => format!("key \"{name}\""),
         Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => {
             let row = pass.observed.key(*key);
-            row.map_or_else(|| String::from("key"), |row| format!("key \"{}\"", row.name))
+            row.map_or_else(
+                || String::from("key"),
+                |row| format!("key \"{}\"", row.name),
+            )
         }
     }
 }
@@ -248,10 +274,16 @@ fn turns(before: &Value, findings: &[Finding]) -> Vec<Said> {
             note: finding.message.clone(),
         };
         match (finding.kind.as_str(), finding.status.as_str()) {
-            (condition::SYNC_REQUIRED, "True") if turned => {
+            // After a grant the partner's first use does the same; nobody has to be told to go.
+            (condition::SYNC_REQUIRED, "True") if reason == Some(Reason::LockNotProven) => {}
+            (condition::SYNC_REQUIRED, "True")
+                if turned || reason_was == Some(Reason::LockNotProven.as_str()) =>
+            {
                 all.push(said(Tone::Warning, "DoorSyncRequired"));
             }
-            (condition::SYNC_REQUIRED, "False") if was == Some("True") => {
+            (condition::SYNC_REQUIRED, "False")
+                if was == Some("True") && reason_was != Some(Reason::LockNotProven.as_str()) =>
+            {
                 all.push(if reason == Some(Reason::Attested) {
                     said(Tone::Normal, "DoorSyncAttested")
                 } else {
@@ -281,7 +313,12 @@ fn turns(before: &Value, findings: &[Finding]) -> Vec<Said> {
 }
 
 fn listing(lines: &[String]) -> String {
-    let named = lines.iter().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    let named = lines
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join("; ");
     match lines.len().checked_sub(NAMED) {
         Some(more) if more > 0 => format!("{named}; and {more} more"),
         _ => named,
@@ -308,17 +345,52 @@ mod tests {
 
     #[test]
     fn an_outcome_is_said_once() {
-        let held = [finding(condition::STALLED, "True", Reason::RemovalLimitExceeded)];
+        let held = [finding(
+            condition::STALLED,
+            "True",
+            Reason::RemovalLimitExceeded,
+        )];
         assert_eq!(turns(&Value::Null, &held)[0].reason, "ChangeHeld");
         let before = status(condition::STALLED, "True", Reason::RemovalLimitExceeded);
         assert_eq!(turns(&before, &held), Vec::new());
-        let other = [finding(condition::STALLED, "True", Reason::PartnerImmutable)];
+        let other = [finding(
+            condition::STALLED,
+            "True",
+            Reason::PartnerImmutable,
+        )];
         assert_eq!(turns(&before, &other)[0].reason, "ChangeRefused");
     }
 
     #[test]
+    fn a_sync_that_only_a_grant_asks_for_is_no_news() {
+        let granted = [finding(
+            condition::SYNC_REQUIRED,
+            "True",
+            Reason::LockNotProven,
+        )];
+        assert_eq!(turns(&Value::Null, &granted), Vec::new());
+        let before = status(condition::SYNC_REQUIRED, "True", Reason::LockNotProven);
+        let removed = [finding(
+            condition::SYNC_REQUIRED,
+            "True",
+            Reason::DoorSyncRequired,
+        )];
+        assert_eq!(turns(&before, &removed)[0].reason, "DoorSyncRequired");
+        let used = [finding(
+            condition::SYNC_REQUIRED,
+            "False",
+            Reason::LockProven,
+        )];
+        assert_eq!(turns(&before, &used), Vec::new());
+    }
+
+    #[test]
     fn a_visit_is_proven_only_where_it_was_required() {
-        let proven = [finding(condition::SYNC_REQUIRED, "False", Reason::LockProven)];
+        let proven = [finding(
+            condition::SYNC_REQUIRED,
+            "False",
+            Reason::LockProven,
+        )];
         assert_eq!(turns(&Value::Null, &proven), Vec::new());
         let before = status(condition::SYNC_REQUIRED, "True", Reason::DoorSyncRequired);
         assert_eq!(turns(&before, &proven)[0].reason, "DoorSyncProven");

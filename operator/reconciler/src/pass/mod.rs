@@ -98,13 +98,13 @@ impl PassReport {
     #[must_use]
     pub fn more_to_do(&self) -> bool {
         let tried = !self.results.is_empty();
-        let untried = self
-            .after
-            .performable()
-            .any(|step| match self.results.get(&step.fingerprint) {
-                None | Some(StepResult::Unknown) => true,
-                Some(_) => false,
-            });
+        let untried =
+            self.after
+                .performable()
+                .any(|step| match self.results.get(&step.fingerprint) {
+                    None | Some(StepResult::Unknown) => true,
+                    Some(_) => false,
+                });
         let freed = self
             .after
             .refusals
