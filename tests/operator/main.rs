@@ -14,8 +14,13 @@
 
 mod admission;
 mod control_plane;
+mod converging;
 mod examples;
 mod immutable;
+mod operator;
+mod removing;
 mod rules;
+#[path = "../shared/served.rs"]
+mod served;
 mod server;
 mod tools;
