@@ -12,10 +12,11 @@ use opendoor_planner::observed::Observed;
 use opendoor_planner::plan::Step;
 
 use crate::gather::Heads;
+use crate::ports::StoreError;
 use crate::snapshot::Snapshot;
 
 /// What was known when the round began.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Known {
     /// Everything declared.
     pub snapshot: Snapshot,
@@ -26,8 +27,17 @@ pub struct Known {
     /// Losses charged in the window at each building, with its Portfolio's name, for the portfolio's
     /// limit. Passes side by side share it.
     pub losses: RefCell<BTreeMap<BuildingUuid, (Option<String>, u32)>>,
-    /// Looks that were begun while the declarations were read. Each is used once.
-    pub looks: RefCell<BTreeMap<BuildingUuid, Result<Observed, opendoor_door_os::Error>>>,
+    /// What was begun while the declarations were read. Each is used once.
+    pub looks: RefCell<BTreeMap<BuildingUuid, Begun>>,
+}
+
+/// What a pass begins with: a look at its building, and what is remembered of it.
+#[derive(Debug)]
+pub struct Begun {
+    /// The look.
+    pub observed: Result<Observed, opendoor_door_os::Error>,
+    /// The ledger.
+    pub ledger: Result<Option<Ledger>, StoreError>,
 }
 
 impl Known {

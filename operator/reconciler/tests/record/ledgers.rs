@@ -232,7 +232,7 @@ fn accepted() -> impl Strategy<Value = Accepted> {
                 })
             };
             Accepted {
-                spec,
+                spec: spec.into(),
                 cause: cause(&name),
                 expiry_known_since,
             }
