@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -102,8 +102,8 @@ pub struct ControlPlane {
     /// None for the shared one: nothing is dropped at the end of the process, so the server itself removes its folder.
     _owned: Option<TempDir>,
     extra: Vec<String>,
-    running: Option<Running>,
-    port: u16,
+    running: Mutex<Option<Running>>,
+    port: AtomicU16,
 }
 
 /// The server ends when its stdin closes, which the kernel does for us however this process ends.
@@ -133,12 +133,12 @@ impl ControlPlane {
     }
 
     fn start(folder: PathBuf, owned: Option<TempDir>, extra: &[&str]) -> Self {
-        let mut server = Self {
+        let server = Self {
             folder,
             _owned: owned,
             extra: extra.iter().map(|&flag| flag.to_owned()).collect(),
-            running: None,
-            port: 0,
+            running: Mutex::new(None),
+            port: AtomicU16::new(0),
         };
         let users: Vec<(&str, String)> = [ADMIN]
             .into_iter()
@@ -168,7 +168,7 @@ impl ControlPlane {
     }
 
     /// Starts it, again after [`stop`](Self::stop): at the same address, with the same objects.
-    pub fn start_again(&mut self) {
+    pub fn start_again(&self) {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -179,7 +179,7 @@ impl ControlPlane {
             .arg(&self.folder)
             .arg("--tokens")
             .arg(self.file("tokens.csv"))
-            .arg(format!("--port={}", self.port))
+            .arg(format!("--port={}", self.port.load(Ordering::Relaxed)))
             .args(&self.extra)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -192,13 +192,14 @@ impl ControlPlane {
             child,
         };
         let ready = self.answer(&mut running);
-        self.port = ready["port"].as_u64().unwrap().try_into().unwrap();
-        self.running = Some(running);
+        let port = ready["port"].as_u64().unwrap().try_into().unwrap();
+        self.port.store(port, Ordering::Relaxed);
+        *self.running.lock().unwrap() = Some(running);
     }
 
     /// Stops it as a crash would: connections are cut.
-    pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
+    pub fn stop(&self) {
+        if let Some(running) = self.running.lock().unwrap().take() {
             let Running {
                 mut child,
                 commands,
@@ -210,11 +211,11 @@ impl ControlPlane {
     }
 
     /// Forgets the history, so that a watch from an earlier resourceVersion is 410 Gone.
-    pub fn compact(&mut self) {
-        let mut running = self.running.take().expect("it runs");
+    pub fn compact(&self) {
+        let mut running = self.running.lock().unwrap();
+        let running = running.as_mut().expect("it runs");
         running.commands.write_all(b"compact\n").unwrap();
-        assert!(self.answer(&mut running)["compactedRevision"].is_u64());
-        self.running = Some(running);
+        assert!(self.answer(running)["compactedRevision"].is_u64());
     }
 
     /// The next line the server prints.
@@ -263,7 +264,7 @@ impl ControlPlane {
     }
 
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://127.0.0.1:{}", self.port.load(Ordering::Relaxed))
     }
 
     /// The authority that signed the server's certificate.

@@ -15,7 +15,9 @@
 mod admission;
 mod control_plane;
 mod converging;
+mod drifting;
 mod examples;
+mod failing;
 mod immutable;
 mod operator;
 mod removing;

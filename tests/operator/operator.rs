@@ -107,6 +107,14 @@ impl Site {
     }
 
     pub fn on(server: &'static ControlPlane, world: &str, mode: &str) -> Self {
+        let site = Self::bare(server, world);
+        site.apply(&portfolio(mode));
+        site.apply(PROPERTY);
+        site
+    }
+
+    /// With credentials, and nothing of ours.
+    pub fn bare(server: &'static ControlPlane, world: &str) -> Self {
         let site = Self {
             namespace: server.namespace(),
             system: server.namespace(),
@@ -114,10 +122,12 @@ impl Site {
             folder: TempDir::new().unwrap(),
         };
         site.secret("demo").works();
-        site.apply(&portfolio(mode));
-        site.apply(PROPERTY);
         site.configure("");
         site
+    }
+
+    pub fn faults(&self, faults: &Value) {
+        self.call("PUT", "/sim/v1/faults", faults);
     }
 
     pub fn secret(&self, secret: &str) -> Said {
