@@ -52,7 +52,7 @@ buildings:
       - { name: Staff, doors: [Front Entrance, Mail Room], holders: { NON_RESIDENT: 2 } }
 ";
 
-struct SimulatorClock(Simulator);
+pub struct SimulatorClock(pub Simulator);
 
 impl Clock for SimulatorClock {
     fn now(&self) -> Timestamp {

@@ -17,3 +17,4 @@ mod import;
 mod meanwhile;
 mod removals;
 mod rounds;
+mod storms;
