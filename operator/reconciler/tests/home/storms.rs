@@ -201,9 +201,6 @@ impl Storm {
             (arrived.needed, arrived.repeated)
         };
         let received = process.received();
-        println!(
-            "{name}: {received} received, {needed} needed, {repeated} repeated, {struck} struck"
-        );
         assert_eq!(
             received,
             needed + repeated,
