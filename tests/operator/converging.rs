@@ -37,7 +37,14 @@ fn the_example_converges_to_what_the_standalone_home_makes_of_it() {
     // A further pass writes nothing, neither to DOOR OS nor to Kubernetes, once every push has landed.
     let soon = r#"{"spec":{"checkInterval":"10s"}}"#;
     site.namespace
-        .kubectl(&["patch", "portfolio", "harbor-living", "--type=merge", "-p", soon])
+        .kubectl(&[
+            "patch",
+            "portfolio",
+            "harbor-living",
+            "--type=merge",
+            "-p",
+            soon,
+        ])
         .works();
     site.simulator.advance(Duration::from_secs(3_600));
     more_passes(&operator, 6.0);
@@ -46,7 +53,10 @@ fn the_example_converges_to_what_the_standalone_home_makes_of_it() {
     let versions = versions(&site);
     more_passes(&operator, 4.0);
     assert_eq!(site.writes(), writes);
-    assert_eq!(operator.metric("opendoor_kubernetes_writes_total", ""), kube_writes);
+    assert_eq!(
+        operator.metric("opendoor_kubernetes_writes_total", ""),
+        kube_writes
+    );
     assert_eq!(self::versions(&site), versions);
 }
 
@@ -54,7 +64,11 @@ fn more_passes(operator: &Operator, more: f64) {
     let before = operator.metric("opendoor_passes_total", "done");
     wait_until(PATIENCE, "more passes", || {
         let now = operator.metric("opendoor_passes_total", "done");
-        if now >= before + more { Ok(()) } else { Err(now.to_string()) }
+        if now >= before + more {
+            Ok(())
+        } else {
+            Err(now.to_string())
+        }
     });
 }
 
@@ -89,30 +103,59 @@ fn versions(site: &Site) -> Vec<String> {
         .out;
     let ledgers = site
         .system
-        .kubectl(&["get", "configmaps", "-l", "opendoor.dev/ledger", "-o", "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}"])
+        .kubectl(&[
+            "get",
+            "configmaps",
+            "-l",
+            "opendoor.dev/ledger",
+            "-o",
+            "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}",
+        ])
         .works()
         .out;
-    objects.lines().chain(ledgers.lines()).map(str::to_owned).collect()
+    objects
+        .lines()
+        .chain(ledgers.lines())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn an_assignment_and_a_key_are_made_and_said() {
     let site = Site::new("Apply");
     let operator = site.operator("a");
-    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"));
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Mail Room, Garage Gate",
+    ));
     site.apply(&key("tours", "TourPass", "Front Entrance"));
     site.until("da", "parcel", "Ready", "True");
     site.until("pk", "tours", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    let wait = ["wait", "--for=condition=Ready", "--timeout=20s", "property/harbor-point"];
+    let wait = [
+        "wait",
+        "--for=condition=Ready",
+        "--timeout=20s",
+        "property/harbor-point",
+    ];
     site.namespace.kubectl(&wait).works();
-    assert!(site.events("parcel").contains(&String::from("PartnerAssigned")));
+    assert!(
+        site.events("parcel")
+            .contains(&String::from("PartnerAssigned"))
+    );
     assert!(site.events("tours").contains(&String::from("KeyCreated")));
     let key = site.object("pk", "tours");
     assert!(key["status"]["keyUuid"].is_string(), "{key}");
-    assert_eq!(key["metadata"]["finalizers"], json!(["opendoor.dev/revoke"]));
+    assert_eq!(
+        key["metadata"]["finalizers"],
+        json!(["opendoor.dev/revoke"])
+    );
     let property = site.object("property", "harbor-point");
-    assert_eq!(property["status"]["observedGeneration"], property["metadata"]["generation"]);
+    assert_eq!(
+        property["status"]["observedGeneration"],
+        property["metadata"]["generation"]
+    );
     assert_eq!(operator.get("/healthz").0, 200);
     assert_eq!(operator.get("/readyz"), (200, String::from("ok\n")));
     assert_eq!(operator.end(), Some(0));
@@ -143,12 +186,22 @@ fn nothing_is_written_in_observe_and_nothing_unapproved_in_propose() {
     site.apply(&portfolio("Propose"));
     let held = site.until_reason("da", "parcel", "Stalled", "ApprovalRequired");
     let property = site.object("property", "harbor-point");
-    let id = property["status"]["plan"]["holdId"].as_str().unwrap().to_owned();
+    let id = property["status"]["plan"]["holdId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(held.message.contains(&id), "{}", held.message);
     assert!(operator.metric("opendoor_held_steps", "ApprovalRequired") >= 1.0);
     assert_eq!(site.writes(), 0);
     let patch = json!({ "spec": { "approve": id } }).to_string();
-    let approve = ["patch", "property", "harbor-point", "--type=merge", "-p", &patch];
+    let approve = [
+        "patch",
+        "property",
+        "harbor-point",
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
     site.namespace.kubectl(&approve).works();
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
@@ -163,9 +216,17 @@ fn two_properties_of_one_building_are_told_and_only_the_first_acts() {
     site.apply(&second);
     let refused = site.until("property", "second", "Stalled", "True");
     assert_eq!(refused.reason, "BuildingClaimedTwice");
-    assert!(refused.message.contains("harbor-point"), "{}", refused.message);
+    assert!(
+        refused.message.contains("harbor-point"),
+        "{}",
+        refused.message
+    );
     wait_until(PATIENCE, "the portfolio counts both", || {
         let counts = site.object("portfolio", "harbor-living")["status"]["properties"].clone();
-        if counts == json!({ "total": 2, "ready": 1, "stalled": 1 }) { Ok(()) } else { Err(counts.to_string()) }
+        if counts == json!({ "total": 2, "ready": 1, "stalled": 1 }) {
+            Ok(())
+        } else {
+            Err(counts.to_string())
+        }
     });
 }

@@ -198,7 +198,9 @@ leaseDuration: 9s
 
     /// An object as it is now; null if there is none.
     pub fn object(&self, kind: &str, name: &str) -> Value {
-        let said = self.namespace.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]);
+        let said = self
+            .namespace
+            .kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]);
         if said.out.trim().is_empty() {
             Value::Null
         } else {
@@ -265,7 +267,10 @@ leaseDuration: 9s
         let state = self.call("GET", "/sim/v1/state", &Value::Null);
         let uuid = self.door(door);
         let row = find(&state, "uuid", &uuid).unwrap_or_else(|| panic!("{door} is not in {state}"));
-        let partner = row["partnerUuid"].as_str().or(row["partner"].as_str())?.to_owned();
+        let partner = row["partnerUuid"]
+            .as_str()
+            .or(row["partner"].as_str())?
+            .to_owned();
         ["Parcel Runner", "TourPass", "CleanCo"]
             .into_iter()
             .find(|name| {

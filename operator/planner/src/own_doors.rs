@@ -28,10 +28,11 @@ pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Ta
         if want.is_none() && record.claims.is_empty() {
             continue;
         }
-        if taken.stale.binary_search(&row.uuid).is_ok() || ledger.door_has_intent(row.uuid) {
+        if taken.stale.binary_search(&row.uuid).is_ok() {
             continue;
         }
         let claims = match want {
+            _ if ledger.door_has_intent(row.uuid) => not_retained(taken, record, want),
             Some(want) if row.holder == Holder::Partner(want.partner) => {
                 adopted += usize::from(record.claim(want.partner).is_none());
                 as_wanted(taken, record, want)
@@ -92,6 +93,17 @@ fn still_ours(
                 .iter()
                 .any(|owner| taken.is_kept(row.uuid, owner))
             || (may_be_there && !released)
+    };
+    let still: Vec<Claim> = record.claims.iter().filter(ours).cloned().collect();
+    (still.len() != record.claims.len()).then_some(still)
+}
+
+/// The claims on a door about which a write is open, if they change. Who will hold it is not known; but
+/// what every owner left in place when it went is nobody's, whatever the write comes to.
+fn not_retained(taken: &Taken, record: &DoorRecord, want: Option<&DoorWant>) -> Option<Vec<Claim>> {
+    let ours = |claim: &&Claim| {
+        let wanted = want.is_some_and(|want| want.partner == claim.partner);
+        wanted || !claim.owners.iter().all(|owner| retained(taken, owner))
     };
     let still: Vec<Claim> = record.claims.iter().filter(ours).cloned().collect();
     (still.len() != record.claims.len()).then_some(still)
