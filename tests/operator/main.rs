@@ -18,6 +18,7 @@ mod converging;
 mod drifting;
 mod examples;
 mod failing;
+mod failing_over;
 mod immutable;
 mod operator;
 mod removing;

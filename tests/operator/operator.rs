@@ -281,6 +281,12 @@ leaseDuration: 9s
             .map(str::to_owned)
     }
 
+    /// How many keys of that name there are.
+    pub fn keys_named(&self, name: &str) -> usize {
+        let state = self.call("GET", "/sim/v1/state", &Value::Null).to_string();
+        state.matches(&format!("\"name\":\"{name}\"")).count()
+    }
+
     /// Writes to DOOR OS so far.
     pub fn writes(&self) -> u64 {
         self.simulator
