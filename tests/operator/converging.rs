@@ -73,25 +73,29 @@ fn more_passes(operator: &Operator, more: f64) {
 }
 
 /// Who is on which door and key, whatever the revisions.
-fn access(world: &crate::served::Served) -> serde_json::Value {
+fn access(world: &crate::served::Served) -> Vec<String> {
     let state = world.call("GET", "/sim/v1/state", &json!(null));
-    let mut rows = Vec::new();
-    collect(&state, &mut rows);
-    rows.sort();
-    rows.into()
-}
-
-fn collect(value: &serde_json::Value, rows: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            if let (Some(name), Some(partner)) = (fields.get("name"), fields.get("partner")) {
-                rows.push(format!("{name} {partner}"));
-            }
-            fields.values().for_each(|inner| collect(inner, rows));
+    let rows = |building: &serde_json::Value, of: &str| building[of].as_array().unwrap().clone();
+    let mut all = Vec::new();
+    for building in state["buildings"].as_array().unwrap() {
+        for door in rows(building, "doors") {
+            all.push(format!("{} {} {}", building["name"], door["name"], door["partnerUuid"]));
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|inner| collect(inner, rows)),
-        _ => {}
+        for key in rows(building, "keys") {
+            let mut doors: Vec<String> = rows(&key, "doors")
+                .iter()
+                .map(|door| format!("{} {}", door["name"], door["provideDoorcodes"]))
+                .collect();
+            doors.sort();
+            all.push(format!(
+                "{} key {} {} {doors:?} {}",
+                building["name"], key["name"], key["partnerUuid"], key["schedule"]
+            ));
+        }
     }
+    all.sort();
+    assert!(all.iter().filter(|row| !row.contains("null")).count() > 10, "{all:?}");
+    all
 }
 
 /// The versions of everything the operator may write, leases apart.

@@ -283,8 +283,10 @@ leaseDuration: 9s
 
     /// How many keys of that name there are.
     pub fn keys_named(&self, name: &str) -> usize {
-        let state = self.call("GET", "/sim/v1/state", &Value::Null).to_string();
-        state.matches(&format!("\"name\":\"{name}\"")).count()
+        let state = self.call("GET", "/sim/v1/state", &Value::Null);
+        let buildings = state["buildings"].as_array().unwrap();
+        let keys = buildings.iter().flat_map(|building| building["keys"].as_array().unwrap());
+        keys.filter(|key| key["name"] == name).count()
     }
 
     /// Writes to DOOR OS so far.
