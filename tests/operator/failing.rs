@@ -153,6 +153,18 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     let held = site.until("property", "harbor-point", "Stalled", "True");
     assert_eq!(held.reason, "OwnerMissing", "{}", held.message);
+    // Its objects wait, so the definition does; whoever wants it gone lets them go on purpose, and then
+    // the definition and the object can be made anew.
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    site.namespace.kubectl(&["patch", "da", "parcel", "--type=merge", "-p", free]).works();
+    wait_until(PATIENCE, "the definition is gone", || {
+        let left = server.kubectl(&["get", "crd", crd, "--ignore-not-found"]);
+        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+    });
+    server.install_crds();
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    assert_eq!(site.writes(), writes);
 }
 
 #[test]

@@ -15,11 +15,13 @@
 mod admission;
 mod control_plane;
 mod converging;
+mod deleting_all;
 mod drifting;
 mod examples;
 mod failing;
 mod failing_over;
 mod immutable;
+mod kstatus;
 mod operator;
 mod removing;
 mod rules;
