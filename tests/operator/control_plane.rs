@@ -96,11 +96,10 @@ pub fn wait_until<T>(
     }
 }
 
-/// An API server, and everything it needs, in a folder that goes with it.
+/// An API server, and everything it needs, in a folder that the server itself removes at its end: this process may be
+/// killed, and drops nothing then.
 pub struct ControlPlane {
     folder: PathBuf,
-    /// None for the shared one: nothing is dropped at the end of the process, so the server itself removes its folder.
-    _owned: Option<TempDir>,
     extra: Vec<String>,
     running: Option<Running>,
     port: u16,
@@ -114,8 +113,7 @@ struct Running {
 }
 
 static SHARED: LazyLock<ControlPlane> = LazyLock::new(|| {
-    let folder = TempDir::with_prefix("opendoor-control-plane-").unwrap();
-    let server = ControlPlane::start(folder.keep(), None, &["--remove-dir"]);
+    let server = ControlPlane::private(&[]);
     server.install_crds();
     server
 });
@@ -129,13 +127,8 @@ impl ControlPlane {
     /// A server of one test, empty. `extra` are flags of `tests/control-plane`.
     pub fn private(extra: &[&str]) -> Self {
         let folder = TempDir::with_prefix("opendoor-control-plane-").unwrap();
-        Self::start(folder.path().to_owned(), Some(folder), extra)
-    }
-
-    fn start(folder: PathBuf, owned: Option<TempDir>, extra: &[&str]) -> Self {
         let mut server = Self {
-            folder,
-            _owned: owned,
+            folder: folder.keep(),
             extra: extra.iter().map(|&flag| flag.to_owned()).collect(),
             running: None,
             port: 0,
@@ -180,6 +173,7 @@ impl ControlPlane {
             .arg("--tokens")
             .arg(self.file("tokens.csv"))
             .arg(format!("--port={}", self.port))
+            .arg("--remove-dir")
             .args(&self.extra)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -196,16 +190,11 @@ impl ControlPlane {
         self.running = Some(running);
     }
 
-    /// Stops it as a crash would: connections are cut.
+    /// Stops it as a crash would: connections are cut. Its files stay, to [start again](Self::start_again) with.
     pub fn stop(&mut self) {
-        if let Some(running) = self.running.take() {
-            let Running {
-                mut child,
-                commands,
-                ..
-            } = running;
-            drop(commands);
-            child.wait().unwrap();
+        if let Some(mut running) = self.running.take() {
+            running.commands.write_all(b"keep\n").unwrap();
+            running.end();
         }
     }
 
@@ -302,9 +291,19 @@ impl ControlPlane {
     }
 }
 
+impl Running {
+    fn end(mut self) {
+        drop(self.commands);
+        self.child.wait().unwrap();
+    }
+}
+
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        self.stop();
+        match self.running.take() {
+            Some(running) => running.end(),
+            None => drop(fs::remove_dir_all(&self.folder)),
+        }
     }
 }
 
