@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -101,8 +101,8 @@ pub fn wait_until<T>(
 pub struct ControlPlane {
     folder: PathBuf,
     extra: Vec<String>,
-    running: Option<Running>,
-    port: u16,
+    running: Mutex<Option<Running>>,
+    port: AtomicU16,
 }
 
 /// The server ends when its stdin closes, which the kernel does for us however this process ends.
@@ -127,11 +127,11 @@ impl ControlPlane {
     /// A server of one test, empty. `extra` are flags of `tests/control-plane`.
     pub fn private(extra: &[&str]) -> Self {
         let folder = TempDir::with_prefix("opendoor-control-plane-").unwrap();
-        let mut server = Self {
+        let server = Self {
             folder: folder.keep(),
             extra: extra.iter().map(|&flag| flag.to_owned()).collect(),
-            running: None,
-            port: 0,
+            running: Mutex::new(None),
+            port: AtomicU16::new(0),
         };
         let users: Vec<(&str, String)> = [ADMIN]
             .into_iter()
@@ -161,7 +161,7 @@ impl ControlPlane {
     }
 
     /// Starts it, again after [`stop`](Self::stop): at the same address, with the same objects.
-    pub fn start_again(&mut self) {
+    pub fn start_again(&self) {
         let log = fs::File::options()
             .create(true)
             .append(true)
@@ -172,7 +172,7 @@ impl ControlPlane {
             .arg(&self.folder)
             .arg("--tokens")
             .arg(self.file("tokens.csv"))
-            .arg(format!("--port={}", self.port))
+            .arg(format!("--port={}", self.port.load(Ordering::Relaxed)))
             .arg("--remove-dir")
             .args(&self.extra)
             .stdin(Stdio::piped())
@@ -186,24 +186,25 @@ impl ControlPlane {
             child,
         };
         let ready = self.answer(&mut running);
-        self.port = ready["port"].as_u64().unwrap().try_into().unwrap();
-        self.running = Some(running);
+        let port = ready["port"].as_u64().unwrap().try_into().unwrap();
+        self.port.store(port, Ordering::Relaxed);
+        *self.running.lock().unwrap() = Some(running);
     }
 
     /// Stops it as a crash would: connections are cut. Its files stay, to [start again](Self::start_again) with.
-    pub fn stop(&mut self) {
-        if let Some(mut running) = self.running.take() {
+    pub fn stop(&self) {
+        if let Some(mut running) = self.running.lock().unwrap().take() {
             running.commands.write_all(b"keep\n").unwrap();
             running.end();
         }
     }
 
     /// Forgets the history, so that a watch from an earlier resourceVersion is 410 Gone.
-    pub fn compact(&mut self) {
-        let mut running = self.running.take().expect("it runs");
+    pub fn compact(&self) {
+        let mut running = self.running.lock().unwrap();
+        let running = running.as_mut().expect("it runs");
         running.commands.write_all(b"compact\n").unwrap();
-        assert!(self.answer(&mut running)["compactedRevision"].is_u64());
-        self.running = Some(running);
+        assert!(self.answer(running)["compactedRevision"].is_u64());
     }
 
     /// The next line the server prints.
@@ -252,7 +253,7 @@ impl ControlPlane {
     }
 
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://127.0.0.1:{}", self.port.load(Ordering::Relaxed))
     }
 
     /// The authority that signed the server's certificate.
@@ -300,7 +301,11 @@ impl Running {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        match self.running.take() {
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        match running.take() {
             Some(running) => running.end(),
             None => drop(fs::remove_dir_all(&self.folder)),
         }

@@ -126,7 +126,7 @@ fn what_a_deleted_object_owned_is_collected() {
 
 #[test]
 fn a_server_started_again_has_the_same_address_and_objects() {
-    let mut server = ControlPlane::private(&[]);
+    let server = ControlPlane::private(&[]);
     let url = server.url();
     let name = {
         let here = server.namespace();
@@ -145,7 +145,7 @@ fn a_server_started_again_has_the_same_address_and_objects() {
 
 #[test]
 fn a_watch_from_before_a_compaction_is_gone() {
-    let mut server = ControlPlane::private(&["--watch-cache=false"]);
+    let server = ControlPlane::private(&["--watch-cache=false"]);
     let (name, old) = {
         let here = server.namespace();
         here.kubectl(&["create", "configmap", "a"]).works();
