@@ -188,11 +188,12 @@ fn the_audit_log_says_who_did_what() {
 /// The end of its stdin is what the server has to notice: that also comes when a test is killed.
 #[test]
 fn a_server_ends_with_whoever_started_it() {
-    let server = ControlPlane::private(&["--remove-dir"]);
+    let server = ControlPlane::private(&[]);
     let address = server.url().replace("https://", "");
+    let file = server.ca_file();
     assert!(TcpStream::connect(&address).is_ok());
-    assert!(server.ca_file().exists());
-    server.stop();
+    assert!(file.exists());
+    drop(server);
     assert!(TcpStream::connect(&address).is_err());
-    assert!(!server.ca_file().exists(), "its files go with it");
+    assert!(!file.exists(), "its files go with it");
 }
