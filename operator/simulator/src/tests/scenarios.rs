@@ -22,11 +22,6 @@ impl Bench {
         self.call("POST", "/sim/v1/partners", None, Some(request))
     }
 
-    fn edit_key(&self, key: &str, edit: Value) -> Answer {
-        let path = format!("/sim/v1/keys/{}", self.key(key));
-        self.call("PATCH", &path, None, Some(edit))
-    }
-
     fn doors_page(&self, rest: &str) -> Answer {
         let path = format!("/v1/doors?buildingUuid={}{rest}", self.house());
         self.faulty("GET", &path, None, None)
