@@ -79,7 +79,10 @@ fn access(world: &crate::served::Served) -> Vec<String> {
     let mut all = Vec::new();
     for building in state["buildings"].as_array().unwrap() {
         for door in rows(building, "doors") {
-            all.push(format!("{} {} {}", building["name"], door["name"], door["partnerUuid"]));
+            all.push(format!(
+                "{} {} {}",
+                building["name"], door["name"], door["partnerUuid"]
+            ));
         }
         for key in rows(building, "keys") {
             let mut doors: Vec<String> = rows(&key, "doors")
@@ -94,7 +97,10 @@ fn access(world: &crate::served::Served) -> Vec<String> {
         }
     }
     all.sort();
-    assert!(all.iter().filter(|row| !row.contains("null")).count() > 10, "{all:?}");
+    assert!(
+        all.iter().filter(|row| !row.contains("null")).count() > 10,
+        "{all:?}"
+    );
     all
 }
 

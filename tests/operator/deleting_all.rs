@@ -11,7 +11,11 @@ use crate::operator::{Operator, PATIENCE, Site, assignment, key};
 fn at_work() -> (Site, Operator) {
     let site = Site::new("Apply");
     let operator = site.operator("a");
-    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"));
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Mail Room, Garage Gate",
+    ));
     site.apply(&key("tours", "TourPass", "Front Entrance"));
     site.until("da", "parcel", "Ready", "True");
     site.until("pk", "tours", "Ready", "True");
@@ -22,7 +26,13 @@ fn at_work() -> (Site, Operator) {
 
 /// As `kubectl delete -f` of the whole directory does it, the Secret too.
 fn delete_everything(site: &Site) {
-    for kind in ["secret/door-os", "pf/harbor-living", "property/harbor-point", "da/parcel", "pk/tours"] {
+    for kind in [
+        "secret/door-os",
+        "pf/harbor-living",
+        "property/harbor-point",
+        "da/parcel",
+        "pk/tours",
+    ] {
         site.delete(&[kind]);
     }
 }
@@ -64,7 +74,12 @@ fn with_door_os_down_everything_waits_and_is_finished_when_it_is_back() {
     site.faults(&json!([{ "kind": "serverError" }]));
     delete_everything(&site);
     std::thread::sleep(Duration::from_secs(8));
-    for (kind, name) in [("da", "parcel"), ("pk", "tours"), ("property", "harbor-point"), ("pf", "harbor-living")] {
+    for (kind, name) in [
+        ("da", "parcel"),
+        ("pk", "tours"),
+        ("property", "harbor-point"),
+        ("pf", "harbor-living"),
+    ] {
         assert!(!site.object(kind, name).is_null(), "{kind}/{name} waits");
     }
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
@@ -78,13 +93,19 @@ fn a_namespace_that_goes_while_door_os_is_down_is_finished_when_it_is_back() {
     site.faults(&json!([{ "kind": "serverError" }]));
     let name = site.namespace.name.clone();
     let server = site.namespace.server;
-    server.kubectl(&["delete", "namespace", &name, "--wait=false"]).works();
+    server
+        .kubectl(&["delete", "namespace", &name, "--wait=false"])
+        .works();
     std::thread::sleep(Duration::from_secs(8));
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     site.faults(&json!([]));
     wait_until(PATIENCE * 2, "the namespace is gone", || {
         let left = server.kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+        if left.out.trim().is_empty() {
+            Ok(())
+        } else {
+            Err(left.out)
+        }
     });
     assert_eq!(site.on_door("Mail Room"), None);
     assert_eq!(site.keys_named("tours"), 0);

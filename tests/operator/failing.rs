@@ -156,10 +156,16 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     // Its objects wait, so the definition does; whoever wants it gone lets them go on purpose, and then
     // the definition and the object can be made anew.
     let free = r#"{"metadata":{"finalizers":null}}"#;
-    site.namespace.kubectl(&["patch", "da", "parcel", "--type=merge", "-p", free]).works();
+    site.namespace
+        .kubectl(&["patch", "da", "parcel", "--type=merge", "-p", free])
+        .works();
     wait_until(PATIENCE, "the definition is gone", || {
         let left = server.kubectl(&["get", "crd", crd, "--ignore-not-found"]);
-        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+        if left.out.trim().is_empty() {
+            Ok(())
+        } else {
+            Err(left.out)
+        }
     });
     server.install_crds();
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));

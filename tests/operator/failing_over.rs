@@ -13,7 +13,14 @@ const ALL: &str = "Front Entrance, Mail Room, Package Room, Loading Dock, Garage
 fn holder(site: &Site) -> Option<String> {
     let leases = site
         .system
-        .kubectl(&["get", "leases", "-l", "opendoor.dev/lease=shard", "-o", "json"])
+        .kubectl(&[
+            "get",
+            "leases",
+            "-l",
+            "opendoor.dev/lease=shard",
+            "-o",
+            "json",
+        ])
         .works()
         .json();
     let holder = leases["items"][0]["spec"]["holderIdentity"].as_str()?;
@@ -21,7 +28,9 @@ fn holder(site: &Site) -> Option<String> {
 }
 
 fn held_by(site: &Site) -> String {
-    wait_until(PATIENCE, "a holder", || holder(site).ok_or_else(|| String::from("nobody")))
+    wait_until(PATIENCE, "a holder", || {
+        holder(site).ok_or_else(|| String::from("nobody"))
+    })
 }
 
 #[test]
@@ -34,7 +43,10 @@ fn of_two_replicas_one_works_and_the_other_takes_over() {
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
     site.until("da", "parcel", "Ready", "True");
     let first = held_by(&site);
-    let at = replicas.iter().position(|(identity, _)| *identity == first).unwrap();
+    let at = replicas
+        .iter()
+        .position(|(identity, _)| *identity == first)
+        .unwrap();
     let (_, operator) = replicas.remove(at);
     operator.kill();
     site.apply(&assignment("tours", "TourPass", "Package Room"));
@@ -62,7 +74,11 @@ fn one_that_sleeps_past_its_lease_sends_nothing_more() {
     site.apply(&assignment("parcel", "Parcel Runner", ALL));
     wait_until(PATIENCE, "a change under way", || {
         let writes = site.writes();
-        if writes > 0 { Ok(()) } else { Err(writes.to_string()) }
+        if writes > 0 {
+            Ok(())
+        } else {
+            Err(writes.to_string())
+        }
     });
     sleeper.signal("STOP");
     site.faults(&json!([]));
@@ -89,7 +105,11 @@ fn killed_at_any_effect_it_ends_in_the_same_state_and_does_nothing_twice() {
         site.apply(&key("tours", "TourPass", "Front Entrance"));
         wait_until(PATIENCE, "effects", || {
             let writes = site.writes();
-            if writes >= effect { Ok(()) } else { Err(writes.to_string()) }
+            if writes >= effect {
+                Ok(())
+            } else {
+                Err(writes.to_string())
+            }
         });
         operator.kill();
         site.faults(&json!([]));
@@ -97,11 +117,19 @@ fn killed_at_any_effect_it_ends_in_the_same_state_and_does_nothing_twice() {
         site.until("da", "parcel", "Ready", "True");
         site.until("pk", "tours", "Ready", "True");
         for door in ALL.split(", ") {
-            assert_eq!(site.on_door(door).as_deref(), Some("Parcel Runner"), "killed after {effect}");
+            assert_eq!(
+                site.on_door(door).as_deref(),
+                Some("Parcel Runner"),
+                "killed after {effect}"
+            );
         }
         let keys = site.keys_named("tours");
         assert_eq!(keys, 1, "killed after {effect}: one key");
         // A write whose answer was lost with the process may be sent again after a read that does not show it.
-        assert!((7..=8).contains(&site.writes()), "killed after {effect}: {}", site.writes());
+        assert!(
+            (7..=8).contains(&site.writes()),
+            "killed after {effect}: {}",
+            site.writes()
+        );
     }
 }

@@ -21,13 +21,23 @@ fn kstatus(object: &Value) -> (Reads, String) {
     }
     let observed = &object["status"]["observedGeneration"];
     if !observed.is_null() && *observed != object["metadata"]["generation"] {
-        return (Reads::InProgress, String::from("the generation is not observed"));
+        return (
+            Reads::InProgress,
+            String::from("the generation is not observed"),
+        );
     }
     let empty = Vec::new();
     let conditions = object["status"]["conditions"].as_array().unwrap_or(&empty);
-    let of = |kind: &str| conditions.iter().find(|condition| condition["type"] == kind);
+    let of = |kind: &str| {
+        conditions
+            .iter()
+            .find(|condition| condition["type"] == kind)
+    };
     let why = |condition: &Value| condition["reason"].as_str().unwrap_or_default().to_owned();
-    for (kind, reads) in [("Reconciling", Reads::InProgress), ("Stalled", Reads::Failed)] {
+    for (kind, reads) in [
+        ("Reconciling", Reads::InProgress),
+        ("Stalled", Reads::Failed),
+    ] {
         if let Some(condition) = of(kind).filter(|condition| condition["status"] == "True") {
             return (reads, why(condition));
         }
@@ -44,7 +54,11 @@ fn kstatus(object: &Value) -> (Reads, String) {
 fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person() {
     let site = Site::new("Apply");
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
-    for (kind, name) in [("da", "parcel"), ("property", "harbor-point"), ("pf", "harbor-living")] {
+    for (kind, name) in [
+        ("da", "parcel"),
+        ("property", "harbor-point"),
+        ("pf", "harbor-living"),
+    ] {
         let (reads, why) = kstatus(&site.object(kind, name));
         assert_eq!(reads, Reads::InProgress, "{kind}: {why}");
     }
@@ -52,15 +66,27 @@ fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person()
     let reads = |kind: &str, name: &str, wanted: Reads| {
         wait_until(PATIENCE, &format!("{kind}/{name} reads {wanted:?}"), || {
             let (reads, why) = kstatus(&site.object(kind, name));
-            if reads == wanted { Ok(why) } else { Err(format!("{reads:?} {why}")) }
+            if reads == wanted {
+                Ok(why)
+            } else {
+                Err(format!("{reads:?} {why}"))
+            }
         })
     };
-    for (kind, name) in [("da", "parcel"), ("property", "harbor-point"), ("pf", "harbor-living")] {
+    for (kind, name) in [
+        ("da", "parcel"),
+        ("property", "harbor-point"),
+        ("pf", "harbor-living"),
+    ] {
         reads(kind, name, Reads::Current);
     }
     // A change is not current until it was seen.
     site.faults(&json!([{ "kind": "latency", "seconds": 1.0, "method": "PUT" }]));
-    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room, Package Room"));
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
     let (now, why) = kstatus(&site.object("da", "parcel"));
     assert_eq!(now, Reads::InProgress, "{why}");
     reads("da", "parcel", Reads::Current);
@@ -70,13 +96,22 @@ fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person()
     site.apply(&listed);
     site.apply(&assignment("clean", "CleanCo", "Loading Dock"));
     assert_eq!(reads("da", "clean", Reads::Failed), "AwaitingAuthorization");
-    assert_eq!(reads("property", "harbor-point", Reads::Failed), "AwaitingAuthorization");
-    assert_eq!(reads("pf", "harbor-living", Reads::Failed), "AwaitingAuthorization");
+    assert_eq!(
+        reads("property", "harbor-point", Reads::Failed),
+        "AwaitingAuthorization"
+    );
+    assert_eq!(
+        reads("pf", "harbor-living", Reads::Failed),
+        "AwaitingAuthorization"
+    );
     // An offline lock that still opens for a removed partner does not.
     reads("da", "parcel", Reads::Current);
     // DOOR OS being away is in progress: it is tried again unaided.
     site.faults(&json!([{ "kind": "serverError" }]));
-    assert_eq!(reads("property", "harbor-point", Reads::InProgress), "BackendUnavailable");
+    assert_eq!(
+        reads("property", "harbor-point", Reads::InProgress),
+        "BackendUnavailable"
+    );
     site.delete(&["da", "parcel"]);
     reads("da", "parcel", Reads::Terminating);
     site.faults(&json!([]));

@@ -13,6 +13,7 @@
 )]
 
 mod admission;
+mod asking;
 mod control_plane;
 mod converging;
 mod deleting_all;

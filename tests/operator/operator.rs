@@ -285,7 +285,9 @@ leaseDuration: 9s
     pub fn keys_named(&self, name: &str) -> usize {
         let state = self.call("GET", "/sim/v1/state", &Value::Null);
         let buildings = state["buildings"].as_array().unwrap();
-        let keys = buildings.iter().flat_map(|building| building["keys"].as_array().unwrap());
+        let keys = buildings
+            .iter()
+            .flat_map(|building| building["keys"].as_array().unwrap());
         keys.filter(|key| key["name"] == name).count()
     }
 

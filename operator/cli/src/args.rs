@@ -122,6 +122,28 @@ pub struct Place {
     pub path: PathBuf,
 }
 
+/// A cluster in which the operator runs.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Cluster {
+    /// Answer from what the operator says of its objects in a cluster; PATH is not read
+    #[arg(long)]
+    pub kubernetes: bool,
+    /// With --kubernetes: this namespace instead of the context's
+    #[arg(short, long, value_name = "NAME", requires = "kubernetes")]
+    pub namespace: Option<String>,
+    /// With --kubernetes: all namespaces
+    #[arg(
+        short = 'A',
+        long,
+        requires = "kubernetes",
+        conflicts_with = "namespace"
+    )]
+    pub all_namespaces: bool,
+    /// With --kubernetes: this context of the kubeconfig
+    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    pub context: Option<String>,
+}
+
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
@@ -151,6 +173,9 @@ pub enum Command {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// The cluster.
+        #[command(flatten)]
+        cluster: Cluster,
         /// Plan against a table of doors (CSV: door, partner) instead of DOOR OS
         #[arg(long, value_name = "FILE")]
         observed: Option<PathBuf>,
@@ -180,6 +205,9 @@ pub enum Command {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// The cluster.
+        #[command(flatten)]
+        cluster: Cluster,
     },
     /// Show who can open a door and how, or where a partner is
     Who {
@@ -188,6 +216,9 @@ pub enum Command {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// The cluster.
+        #[command(flatten)]
+        cluster: Cluster,
     },
     /// Doors that need a Door Sync
     #[command(subcommand, arg_required_else_help = true)]
@@ -277,6 +308,9 @@ pub enum Sync {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// The cluster.
+        #[command(flatten)]
+        cluster: Cluster,
     },
     /// Say that a Door Sync was performed at doors that cannot prove it
     Attest {

@@ -8,6 +8,8 @@ use opendoor_planner::reasons::{Class, Reason};
 use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
 use opendoor_reconciler::round::RoundReport;
 
+use crate::cluster::SaidPlan;
+
 /// What a command found, the least of it first: the order of their weight, not of their codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
@@ -95,6 +97,25 @@ impl Verdict {
     #[must_use]
     pub fn of_drift_round(report: &RoundReport) -> Self {
         Self::of_each(report, |pass| Self::of_drift(&pass.plan))
+    }
+
+    /// What the plans say that an operator published.
+    #[must_use]
+    pub fn of_published(plans: &[SaidPlan]) -> Self {
+        Self::worst(plans.iter().map(|said| {
+            let plan = said.status.as_ref().and_then(|status| status.plan.as_ref());
+            let Some(plan) = plan.filter(|plan| plan.complete) else {
+                return Self::CannotTell;
+            };
+            let summary = plan.summary;
+            if summary.held + summary.refused > 0 {
+                Self::Refused
+            } else if summary == opendoor_api::PlanSummary::default() {
+                Self::Done
+            } else {
+                Self::Changes
+            }
+        }))
     }
 
     fn of_each(report: &RoundReport, one: impl Fn(&PassReport) -> Self) -> Self {

@@ -6,6 +6,7 @@
 )]
 
 mod args;
+mod cluster;
 mod commands;
 mod connect;
 mod exit;
@@ -15,12 +16,14 @@ mod render;
 mod session;
 mod who;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Cli, Command, Options, Sync};
+use commands::cluster::{Question, answer};
 use commands::{
     acting, completions, controller, crds, explain, looking, simulate, table, validate,
 };
@@ -31,7 +34,7 @@ use session::SessionError;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = match Cli::read(std::env::args_os()) {
+    let cli = match Cli::read(as_plugin(std::env::args_os().collect())) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),
     };
@@ -42,6 +45,25 @@ fn main() -> ExitCode {
     }
     let output = Output::new(options.output);
     ExitCode::from(perform(command, &options, &output))
+}
+
+/// As `kubectl opendoor`, the program answers from the cluster.
+fn as_plugin(mut words: Vec<OsString>) -> Vec<OsString> {
+    let called = words.first().map(Path::new).and_then(Path::file_stem);
+    if called.is_some_and(|name| name == "kubectl-opendoor") {
+        let word = |at: usize| {
+            words
+                .get(at)
+                .and_then(|word| word.to_str())
+                .unwrap_or_default()
+        };
+        let asks =
+            matches!(word(1), "plan" | "status" | "who") || (word(1), word(2)) == ("sync", "list");
+        if asks {
+            words.push(OsString::from("--kubernetes"));
+        }
+    }
+    words
 }
 
 fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
@@ -65,10 +87,23 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
         Command::Apply { place, approve } => {
             drive(output, acting::once(&wish(&place.path), &approve, output))
         }
+        Command::Plan { cluster, .. } if cluster.kubernetes => {
+            answer(&cluster, Question::Plan, output)
+        }
+        Command::Status { cluster, .. } if cluster.kubernetes => {
+            answer(&cluster, Question::Status, output)
+        }
+        Command::Who { cluster, what, .. } if cluster.kubernetes => {
+            answer(&cluster, Question::Who(&what), output)
+        }
+        Command::Sync(Sync::List { cluster, .. }) if cluster.kubernetes => {
+            answer(&cluster, Question::SyncList, output)
+        }
         Command::Plan {
             place,
             observed: Some(file),
             base,
+            ..
         } => table::plan(&place.path, &file, base.as_deref(), output),
         Command::Plan {
             place,
@@ -76,11 +111,11 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
             ..
         } => drive(output, looking::plan(&wish(&place.path), output)),
         Command::Drift { place } => drive(output, looking::drift(&wish(&place.path), output)),
-        Command::Status { place } => drive(output, looking::status(&wish(&place.path), output)),
-        Command::Who { what, place } => {
+        Command::Status { place, .. } => drive(output, looking::status(&wish(&place.path), output)),
+        Command::Who { what, place, .. } => {
             drive(output, looking::who(&wish(&place.path), &what, output))
         }
-        Command::Sync(Sync::List { place }) => {
+        Command::Sync(Sync::List { place, .. }) => {
             drive(output, looking::sync_list(&wish(&place.path), output))
         }
         Command::Sync(Sync::Attest { doors, path }) => {

@@ -20,6 +20,7 @@ mod orders;
 mod passes;
 mod portfolios;
 mod queue;
+pub mod reading;
 mod release;
 mod report;
 pub mod serve;

@@ -267,6 +267,9 @@ mod tests {
         assert!(health.unready().is_empty());
         health.failed(Kind::Property, None, String::from("not found"));
         assert!(health.unready()[0].starts_with("Property objects in all namespaces"));
-        assert!(health.sees(), "it is not blind for a moment without a watch");
+        assert!(
+            health.sees(),
+            "it is not blind for a moment without a watch"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! From what was found to what is printed. Pure: nothing here reads, asks or writes.
 
 pub mod clicks;
+pub mod cluster;
 pub mod email;
 pub mod html;
 pub mod json;

@@ -1,0 +1,106 @@
+//! `status`, `plan`, `who` and `sync list` with `--kubernetes`: what the operator said of its objects.
+
+use opendoor_kubernetes::objects::Objects;
+use opendoor_kubernetes::reading::{connect, read};
+
+use crate::args::{Cluster, Output as Form};
+use crate::cluster::{held_plans, round_of, since_of, who};
+use crate::connect::on_one_thread;
+use crate::exit::Verdict;
+use crate::output::Output;
+use crate::render;
+
+/// What is asked of the cluster.
+#[derive(Clone, Copy, Debug)]
+pub enum Question<'a> {
+    /// The conditions.
+    Status,
+    /// What is left to do, held or refused.
+    Plan,
+    /// Who opens what.
+    Who(&'a str),
+    /// The doors to visit.
+    SyncList,
+}
+
+/// Answers from the cluster.
+#[must_use]
+pub fn answer(cluster: &Cluster, question: Question<'_>, output: &Output) -> Verdict {
+    let objects = match on_one_thread(objects(cluster)) {
+        Ok(Ok(objects)) => objects,
+        Ok(Err(error)) => {
+            output.note(&format!("error: {error}"));
+            return Verdict::Error;
+        }
+        Err(error) => {
+            output.note(&format!(
+                "error: the program cannot start its event loop: {error}"
+            ));
+            return Verdict::Error;
+        }
+    };
+    let json = output.form() == Form::Json;
+    let round = round_of(&objects);
+    match question {
+        Question::Status => {
+            let looked: Vec<_> = round
+                .passes
+                .iter()
+                .filter_map(|(_, pass)| pass.as_ref().ok())
+                .map(|pass| (pass, since_of(&objects, pass)))
+                .collect();
+            if json {
+                output.json(&render::json::status(&looked));
+            } else {
+                output.print(&render::status::conditions(&looked));
+            }
+            Verdict::Done
+        }
+        Question::Plan => {
+            let plans = held_plans(&objects);
+            if json {
+                output.json(&render::cluster::as_json(&plans));
+            } else {
+                output.print(&render::cluster::plans(&plans));
+            }
+            Verdict::of_published(&plans)
+        }
+        Question::SyncList => {
+            match output.form() {
+                Form::Json => output.json(&render::json::syncs(&round)),
+                Form::Html => output.print(&render::html::sheets(&round)),
+                _ => output.print(&render::status::syncs(&round)),
+            }
+            Verdict::Done
+        }
+        Question::Who(what) => match who(&objects, what) {
+            Some(answer) => {
+                if json {
+                    output.json(&render::json::who(&answer));
+                } else {
+                    output.print(&render::status::who(&answer));
+                }
+                Verdict::Done
+            }
+            None => {
+                output.note(&format!(
+                    "error: no door and no partner \"{what}\" is named by any object here. Write the name as DOOR OS shows it."
+                ));
+                Verdict::Error
+            }
+        },
+    }
+}
+
+async fn objects(cluster: &Cluster) -> Result<Objects, String> {
+    let (client, standing_in) = connect(cluster.context.as_deref())
+        .await
+        .map_err(|error| error.to_string())?;
+    let namespace = cluster.namespace.as_ref().unwrap_or(&standing_in);
+    let namespace = (!cluster.all_namespaces).then_some(namespace.as_str());
+    read(&client, namespace).await.map_err(|(kind, why)| {
+        format!(
+            "the {kind} objects cannot be read: {why}. Check the context, the namespace and your rights (the chart's view role)."
+        )
+    })
+}
