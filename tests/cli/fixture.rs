@@ -1,14 +1,12 @@
 //! A directory of YAML, a served simulator, and the binary between them.
 
-use std::net::TcpListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use bytes::Bytes;
-use http::Request;
-use opendoor_simulator::{Clock, Outcome, Simulator, WorldFile, serve};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::served::Served;
 
 pub const WORLD: &str = "
 partners:
@@ -36,8 +34,7 @@ spec:
 
 pub struct World {
     pub yaml: TempDir,
-    pub simulator: Simulator,
-    url: String,
+    served: Served,
 }
 
 /// What the binary said.
@@ -86,28 +83,9 @@ impl World {
     }
 
     pub fn of(world: &str) -> Self {
-        let world = WorldFile::parse(world).unwrap();
-        let simulator = Simulator::new(world, 1, Clock::default()).unwrap();
-        let listener = StdListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let served = simulator.clone();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                serve(served, listener, std::future::pending::<()>())
-                    .await
-                    .unwrap();
-            });
-        });
         let world = Self {
             yaml: TempDir::new().unwrap(),
-            simulator,
-            url,
+            served: Served::of(world),
         };
         world.write("property.yaml", PROPERTY);
         world
@@ -125,10 +103,6 @@ impl World {
         world
     }
 
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     pub fn write(&self, file: &str, text: &str) {
         std::fs::write(self.yaml.path().join(file), text).unwrap();
     }
@@ -140,50 +114,16 @@ impl World {
     /// Runs the binary in the directory of YAML against the served simulator.
     pub fn run(&self, words: &[&str]) -> Said {
         let mut all = words.to_vec();
-        all.extend(["--door-os", &self.url]);
+        all.extend(["--door-os", self.url()]);
         run_in(self.yaml.path(), &all)
     }
+}
 
-    pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", "application/json")
-            .body(Bytes::from(body.to_string()))
-            .unwrap();
-        match self.simulator.handle(request) {
-            Outcome::Respond { response, .. } => {
-                assert!(response.status().is_success(), "{:?}", response.body());
-                serde_json::from_slice(response.body()).unwrap_or(Value::Null)
-            }
-            Outcome::Lost { .. } => panic!("{method} {path} was lost"),
-        }
-    }
+impl std::ops::Deref for World {
+    type Target = Served;
 
-    pub fn door(&self, door: &str) -> String {
-        let uuid = self.simulator.door_uuid("Harbor Point", door).unwrap();
-        uuid.to_string()
-    }
-
-    pub fn sync(&self, door: &str, kind: &str) {
-        let path = format!("/app/v1/doors/{}/sync", self.door(door));
-        self.call("POST", &path, &json!({ "kind": kind }));
-    }
-
-    pub fn opens(&self, door: &str, partner: &str) -> bool {
-        let partner = self.simulator.partner_uuid(partner).unwrap();
-        let path = format!("/locks/{}/try", self.door(door));
-        self.call("POST", &path, &json!({ "partnerUuid": partner }))["opens"]
-            .as_bool()
-            .unwrap()
-    }
-
-    pub fn edit_door(&self, door: &str, change: &Value) {
-        self.call(
-            "PATCH",
-            &format!("/sim/v1/doors/{}", self.door(door)),
-            change,
-        );
+    fn deref(&self) -> &Served {
+        &self.served
     }
 }
 

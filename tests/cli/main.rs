@@ -16,4 +16,6 @@ mod fixture;
 mod flows;
 mod git;
 mod readme;
+#[path = "../shared/served.rs"]
+mod served;
 mod watch;

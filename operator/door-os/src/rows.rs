@@ -196,12 +196,13 @@ pub(crate) fn door(wire: WireDoor) -> Result<DoorRow, BadField> {
         lock_revision,
         sync,
     } = wire;
-    let mut access = required(access, "access")?
-        .into_iter()
-        .map(access_entry)
-        .collect::<Option<Vec<_>>>()
+    let wire_access = required(access, "access")?;
+    // As large as it needs to be: there are as many of these as doors.
+    let mut access = Vec::with_capacity(wire_access.len());
+    for entry in wire_access {
         // An entry we cannot read is a partner who may open the door: leaving it out would hide that.
-        .ok_or("access")?;
+        access.push(access_entry(entry).ok_or("access")?);
+    }
     access.sort_unstable();
     let sync = sync.ok().unwrap_or_default();
     Ok(DoorRow {

@@ -129,7 +129,11 @@ pub async fn run(
             deadlines.clone(),
             metrics.clone(),
         ),
-        ledgers: Rc::new(ClusterLedgers::new(client.clone(), &options.namespace)),
+        ledgers: Rc::new(ClusterLedgers::new(
+            client.clone(),
+            &options.namespace,
+            metrics.kube_writes.clone(),
+        )),
         events: Events::new(client.clone(), &options.identity),
         kube: client.clone(),
         config,

@@ -18,6 +18,7 @@ use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::{Head, Ledger, Unsaved};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::ports::{Event, Ledgers, StoreError};
+use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -60,17 +61,20 @@ pub struct Known {
 /// The ledgers of the cluster.
 pub struct ClusterLedgers {
     api: Api<ConfigMap>,
+    writes: Counter,
     known: RefCell<BTreeMap<LedgerKey, Known>>,
     /// Ledgers that cannot be read, and why. Their buildings are left alone.
     damaged: RefCell<BTreeMap<LedgerKey, String>>,
 }
 
 impl ClusterLedgers {
-    /// The ledgers in the operator's namespace. Nothing is read yet.
+    /// The ledgers in the operator's namespace. Nothing is read yet. `writes` counts those that are
+    /// written.
     #[must_use]
-    pub fn new(client: Client, namespace: &str) -> Self {
+    pub fn new(client: Client, namespace: &str, writes: Counter) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
+            writes,
             known: RefCell::default(),
             damaged: RefCell::default(),
         }
@@ -330,6 +334,7 @@ impl Ledgers for PassLedgers {
             self.all.api.create(&PostParams::default(), &map).await
         };
         let written = written.map_err(|error| self.failed(building, "written", &error))?;
+        self.all.writes.inc();
         self.read.borrow_mut().insert(building, written);
         ledger.unsaved = Unsaved::default();
         self.all.note(&key, ledger, self.property.clone());

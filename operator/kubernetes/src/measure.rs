@@ -102,7 +102,6 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
         metrics.paused_since.remove(&label);
     }
     conditions(context, at_hand, pass);
-    metrics.done();
 }
 
 /// Differences made by hand: how many there are, and how many were found that were not there before.

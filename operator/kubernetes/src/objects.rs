@@ -12,6 +12,8 @@ use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 use serde_json::Value;
 
+use crate::finalizers;
+
 /// A namespaced name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
@@ -191,7 +193,7 @@ impl Objects {
             before.uid != seen.uid
                 || before.generation != seen.generation
                 || before.deleting_since != seen.deleting_since
-                || before.finalizers != seen.finalizers
+                || lost_ours(before, &seen)
         });
         objects.insert(seen.name.clone(), Rc::new(seen));
         (before, changed)
@@ -219,6 +221,12 @@ impl Objects {
             .filter_map(|name| objects.remove(name))
             .collect()
     }
+}
+
+/// Whether our finalizer was taken off. That we set it is no news.
+fn lost_ours(before: &Seen, seen: &Seen) -> bool {
+    finalizers::of(seen.kind)
+        .is_some_and(|ours| before.has_finalizer(ours) && !seen.has_finalizer(ours))
 }
 
 /// Whether a version is older than another. Our own answers can overtake the watch.

@@ -100,6 +100,7 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
     if let Ok(portfolio) = &at_hand.portfolio {
         report_portfolio(context, &portfolio.name, Some(route)).await;
     }
+    context.metrics.done();
 }
 
 /// Says that no pass could be made. What was found before stays true of DOOR OS, but nobody knows any

@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -146,7 +147,7 @@ fn property(seed: usize, doors: usize) -> Property {
         row.version += 1;
     }
     for object in &mut property.declared.objects {
-        if let Some(Spec::DoorAssignment(spec)) = &mut object.spec {
+        if let Some(Spec::DoorAssignment(spec)) = object.spec.as_mut().map(Arc::make_mut) {
             let listed = spec.doors.get_or_insert_default();
             listed.truncate(listed.len().saturating_sub(listed.len().div_ceil(200)));
         }
@@ -170,6 +171,9 @@ fn observed(seed: usize, doors: usize) -> Observed {
             let keys = by_door.get(&uuid).into_iter().flatten();
             let by_key = keys.map(|key| access(Via::Key(*key)));
             let by_door = is_assigned(n).then(|| access(Via::Door));
+            let mut access: Vec<Access> = by_door.into_iter().chain(by_key).collect();
+            access.sort_unstable();
+            access.shrink_to_fit();
             DoorRow {
                 uuid,
                 name: name(n),
@@ -185,7 +189,7 @@ fn observed(seed: usize, doors: usize) -> Observed {
                 },
                 version: 10,
                 revision: Some(4),
-                access: by_door.into_iter().chain(by_key).collect(),
+                access,
                 access_revision: 3,
                 lock_revision: Some(if offline { 2 } else { 3 }),
                 sync_required: Some(offline),
@@ -193,9 +197,6 @@ fn observed(seed: usize, doors: usize) -> Observed {
             }
         })
         .collect();
-    for row in &mut rows {
-        row.access.sort_unstable();
-    }
     rows.sort_by_key(|row| row.uuid);
     Observed {
         building,
@@ -350,7 +351,7 @@ fn object(kind: OwnerKind, name: String, spec: Spec, doors: usize) -> DeclaredOb
             ..Cause::of(&owner)
         },
         owner,
-        spec: Some(spec),
+        spec: Some(spec.into()),
         problems: Vec::new(),
         places,
     }

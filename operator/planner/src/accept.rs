@@ -1,6 +1,7 @@
 //! Accepting declarations: what is in force of every object, declared now or accepted before.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -60,9 +61,9 @@ pub(crate) fn accept_objects(
         let in_force = match accepted_now {
             Some(spec) => {
                 accept(ledger, object, spec, now);
-                Some(spec.clone())
+                Some(Arc::clone(spec))
             }
-            None => before.map(|before| before.spec.clone()),
+            None => before.map(|before| Arc::clone(&before.spec)),
         };
         if let Some(spec) = in_force {
             taken.objects.push(InForce {
@@ -110,7 +111,7 @@ pub(crate) fn accept_objects(
                 column: None,
                 ..accepted.cause.clone()
             },
-            spec: accepted.spec.clone(),
+            spec: Arc::clone(&accepted.spec),
             places: Places::default(),
             frozen: false,
             removed,
@@ -130,12 +131,12 @@ fn follow_last_words(ledger: &mut Ledger, declared: &Declared) {
         if before.is_some_and(|accepted| accepted.spec.deletion_policy() != *policy)
             && let Some(accepted) = ledger.head_mut().accepted.get_mut(owner)
         {
-            accepted.spec.set_deletion_policy(*policy);
+            Arc::make_mut(&mut accepted.spec).set_deletion_policy(*policy);
         }
     }
 }
 
-fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timestamp) {
+fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Arc<Spec>, now: Timestamp) {
     let before = ledger.head.accepted.get(&object.owner);
     let until = |spec: &Spec| match spec {
         Spec::DoorAssignment(spec) => spec
@@ -155,9 +156,14 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Spec, now: Timest
             && before.cause == object.cause
             && before.expiry_known_since == expiry_known_since
     });
-    if !as_before {
+    if as_before {
+        // The same words, held once.
+        if let Some(before) = ledger.head.accepted.get_mut(&object.owner) {
+            before.spec = Arc::clone(spec);
+        }
+    } else {
         let accepted = Accepted {
-            spec: spec.clone(),
+            spec: Arc::clone(spec),
             cause: object.cause.clone(),
             expiry_known_since,
         };

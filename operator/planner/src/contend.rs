@@ -16,7 +16,7 @@ pub(crate) fn reconcile(
     observed: &Observed,
     taken: &mut Taken,
 ) -> Vec<DoorWant> {
-    claims.sort_by_key(|claim| (claim.door, claim.partner, claim.object));
+    claims.sort_unstable_by_key(|claim| (claim.door, claim.partner, claim.object, claim.item));
     let mut wants = Vec::with_capacity(claims.len());
     for group in claims.chunk_by(|a, b| a.door == b.door) {
         let Some(first) = group.first() else {

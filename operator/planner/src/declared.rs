@@ -89,7 +89,7 @@ pub struct DeclaredObject {
     /// Where it is declared.
     pub cause: Cause,
     /// What it says; `None` when it is refused.
-    pub spec: Option<Spec>,
+    pub spec: Option<Arc<Spec>>,
     /// Why it is refused.
     pub problems: Vec<Problem>,
     /// Lines and columns of its fields.

@@ -161,7 +161,7 @@ impl Differences<'_> {
     fn keeper<'c>(&self, row: &DoorRow, claim: &'c Claim, want: &DoorWant) -> Option<&'c OwnerId> {
         claim.owners.iter().find(|owner| {
             let by_selector = self.taken.object(owner).is_some_and(|object| {
-                matches!(&object.spec, Spec::DoorAssignment(spec) if spec.door_selector.is_some())
+                matches!(&*object.spec, Spec::DoorAssignment(spec) if spec.door_selector.is_some())
             });
             self.taken.is_kept(row.uuid, owner) && !(by_selector && want.item.is_some())
         })
@@ -274,7 +274,7 @@ impl Differences<'_> {
 
     /// An expiry that was known for a day, or a unit somebody moved into.
     fn is_uncharged(&self, object: &InForce, row: &DoorRow) -> bool {
-        let Spec::DoorAssignment(spec) = &object.spec else {
+        let Spec::DoorAssignment(spec) = &*object.spec else {
             return false;
         };
         if object.removed {
@@ -309,7 +309,7 @@ impl Differences<'_> {
     }
 
     fn door_cause(&self, object: &InForce, item: Option<usize>) -> Cause {
-        let path = match (item, &object.spec) {
+        let path = match (item, &*object.spec) {
             (Some(item), _) => format!("spec.doors[{item}]"),
             (None, Spec::DoorAssignment(spec)) if spec.doors.is_some() => {
                 String::from("spec.doors")

@@ -125,7 +125,7 @@ impl<'a> Gather<'a> {
         let Some(object) = taken.objects.get(index).filter(|object| !object.removed) else {
             return false;
         };
-        let Spec::DoorAssignment(spec) = &object.spec else {
+        let Spec::DoorAssignment(spec) = &*object.spec else {
             return false;
         };
         let active = self.active(spec);

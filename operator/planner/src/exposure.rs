@@ -27,6 +27,18 @@ pub enum Freshness {
     Stale,
 }
 
+/// Takes the rows of doors into a ledger that has no record of any.
+pub(crate) fn meet_rows(ledger: &mut Ledger, rows: &[DoorRow], now: Timestamp) {
+    let records = rows
+        .iter()
+        .map(|row| {
+            let open_intent = ledger.door_has_intent(row.uuid);
+            (row.uuid, first_contact(row, open_intent, now))
+        })
+        .collect();
+    ledger.meet_doors(records);
+}
+
 /// Takes one row of a door into the ledger.
 pub fn absorb_row(ledger: &mut Ledger, row: &DoorRow, now: Timestamp) -> Freshness {
     let open_intent = ledger.door_has_intent(row.uuid);

@@ -33,7 +33,7 @@ impl<'a> InVain<'a> {
             .collect();
         let mut in_vain = Self::default();
         for object in &taken.objects {
-            let Spec::DoorAssignment(spec) = &object.spec else {
+            let Spec::DoorAssignment(spec) = &*object.spec else {
                 continue;
             };
             if object.removed || !(object.frozen || waits.contains(&object.owner)) {

@@ -3,6 +3,7 @@
 //! committed before anything is planned.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -60,7 +61,7 @@ pub struct InForce {
     /// Where it is declared.
     pub cause: Cause,
     /// What is in force of it.
-    pub spec: Spec,
+    pub spec: Arc<Spec>,
     /// Places of its fields.
     pub places: Places,
     /// It neither grants nor revokes: refused or unreadable with a partner that cannot be used.
@@ -148,10 +149,10 @@ fn pin(
             .door_pins
             .retain(|name, _| declared.contains(name.as_str()));
     }
-    for (name, door) in used {
-        if ledger.head.door_pins.get(&name) != Some(&door) {
-            ledger.head_mut().door_pins.insert(name, door);
-        }
+    let mut new: BTreeMap<String, DoorUuid> = used.into_iter().collect();
+    new.retain(|name, door| ledger.head.door_pins.get(name) != Some(door));
+    if !new.is_empty() {
+        ledger.head_mut().door_pins.append(&mut new);
     }
 }
 

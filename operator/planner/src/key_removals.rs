@@ -139,7 +139,7 @@ impl Differences<'_> {
         self.taken.objects.iter().any(|object| {
             object.frozen
                 && !object.removed
-                && matches!(&object.spec, Spec::PartnerKey(spec)
+                && matches!(&*object.spec, Spec::PartnerKey(spec)
                     if names.contains(&spec.partner)
                         && spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name)
         })
@@ -149,7 +149,7 @@ impl Differences<'_> {
     fn is_about_a_refused_object(&self, row: &KeyRow) -> bool {
         self.taken.objects.iter().any(|object| {
             object.frozen
-                && matches!(&object.spec, Spec::PartnerKey(spec)
+                && matches!(&*object.spec, Spec::PartnerKey(spec)
                     if spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name)
         })
     }

@@ -107,7 +107,7 @@ pub(crate) fn key_wants(
     };
     let mut wants = Vec::new();
     for (index, object) in gather.objects.iter().enumerate() {
-        if let Spec::PartnerKey(spec) = &object.spec {
+        if let Spec::PartnerKey(spec) = &*object.spec {
             if object.removed {
                 gather.release_if_retained(object, spec);
             } else if let Some(want) = gather.object(index, object, spec) {
@@ -230,7 +230,7 @@ impl Gather<'_> {
             .binary_search_by(|object| object.owner.cmp(&record.owner))
             .ok()
             .and_then(|at| self.objects.get(at));
-        owner.is_some_and(|object| match &object.spec {
+        owner.is_some_and(|object| match &*object.spec {
             Spec::PartnerKey(spec) => {
                 spec.key_name.as_deref().unwrap_or(&object.owner.name) != record.name
             }

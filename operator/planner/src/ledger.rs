@@ -4,6 +4,7 @@
 //! locks and an under-approximation of what we may take away.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -121,13 +122,34 @@ pub struct AcceptedPortfolio {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
-    /// What it says.
-    pub spec: Spec,
+    /// What it says. Shared with what is declared and what is in force: a large property has it once.
+    #[serde(with = "shared")]
+    pub spec: Arc<Spec>,
     /// Where it was declared.
     pub cause: Cause,
     /// When `validity.until` took its present value: an expiry known for a day is no surprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_known_since: Option<Timestamp>,
+}
+
+/// A shared value is written as the value.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// What we know of a partner that the Property lists or listed.
@@ -282,6 +304,12 @@ impl Ledger {
     pub fn door_mut(&mut self, door: DoorUuid) -> &mut DoorRecord {
         self.unsaved.doors.insert(door);
         self.doors.entry(door).or_default()
+    }
+
+    /// The records of every door, all at once: added one by one they leave their tree half empty.
+    pub(crate) fn meet_doors(&mut self, records: BTreeMap<DoorUuid, DoorRecord>) {
+        self.unsaved.doors = records.keys().copied().collect();
+        self.doors = records;
     }
 
     /// Forgets a door.

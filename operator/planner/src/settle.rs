@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::exposure::{Freshness, absorb_absence, absorb_row};
+use crate::exposure::{Freshness, absorb_absence, absorb_row, meet_rows};
 use crate::ids::DoorUuid;
 use crate::ledger::{Intent, Ledger, MayOpen};
 use crate::observed::{DoorRow, Holder, KeyRow, Observed, Via};
@@ -123,13 +123,17 @@ pub fn absorb(
     observed: &Observed,
     now: Timestamp,
 ) -> (Vec<DoorUuid>, Vec<Settled>) {
-    let mut stale: Vec<DoorUuid> = observed
-        .doors
-        .iter()
-        .filter(|row| absorb_row(ledger, row, now) == Freshness::Stale)
-        .map(|row| row.uuid)
-        .collect();
-    stale.sort_unstable();
+    let mut stale: Vec<DoorUuid> = Vec::new();
+    if ledger.doors.is_empty() {
+        meet_rows(ledger, &observed.doors, now);
+    } else {
+        for row in &observed.doors {
+            if absorb_row(ledger, row, now) == Freshness::Stale {
+                stale.push(row.uuid);
+            }
+        }
+        stale.sort_unstable();
+    }
     let mut settled = Vec::new();
     for intent in ledger.head.intents.clone() {
         if let Some((outcome, effect)) = settled_by(ledger, observed, &stale, &intent, now) {

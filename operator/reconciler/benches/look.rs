@@ -182,6 +182,9 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
             calls = simulator.calls().values().sum::<u64>() - before;
         }
     }
+    let ledger = store.load(building.uuid).await.unwrap().unwrap();
+    let managed = ledger.doors.values().filter(|door| !door.claims.is_empty());
+    let managed = managed.count();
     let parts = parts(&Directory::new(yaml.path()), &store, &building, &seen).await;
     let (fetch, plan) = (median(fetches), median(plans));
     let database = std::fs::metadata(state.path().join("state.db")).map_or(0, |file| file.len());
@@ -196,8 +199,7 @@ async fn measure(url: &str, simulator: &Simulator, doors: usize) {
         println!("  {part:<26} {:.3} s", time.as_secs_f64());
     }
     println!("calls of a plan              {calls}");
-    println!(
-        "state on disk a door         {} bytes",
-        database / doors as u64
-    );
+    let bytes = |doors: usize| database.checked_div(doors as u64).unwrap_or_default();
+    println!("state on disk a door         {} bytes", bytes(doors));
+    println!("  a managed door             {} bytes", bytes(managed));
 }

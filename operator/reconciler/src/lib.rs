@@ -12,6 +12,7 @@ mod history;
 pub mod import;
 pub mod pass;
 pub mod ports;
+pub mod record;
 pub mod round;
 pub mod snapshot;
 pub mod table;

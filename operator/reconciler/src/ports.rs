@@ -119,4 +119,17 @@ pub enum StoreError {
         /// The newest format known.
         known: i64,
     },
+    /// It was written by an older version, in a format this one does not read.
+    #[error(
+        "the state in {place} was written by an older opendoor (its format is {found}, this one knows {known}). Use that \
+         version; or move the file away: the next run is then a first contact, which removes nothing it does not know."
+    )]
+    TooOld {
+        /// Where the state is kept.
+        place: String,
+        /// The format found.
+        found: i64,
+        /// The format known.
+        known: i64,
+    },
 }

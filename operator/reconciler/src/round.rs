@@ -2,15 +2,16 @@
 //! the others.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures::StreamExt;
 use opendoor_door_os::{Building, DoorOs};
 use opendoor_planner::guard::losses_in_window;
+use opendoor_planner::ids::BuildingUuid;
 
 use crate::gather::{NotPassed, Target, strays, targets};
-use crate::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
+use crate::pass::{Begun, Known, Mandate, PassError, PassReport, Ports, pass};
 use crate::ports::{Clock, Declarations, Ledgers, Ownership};
 use opendoor_planner::declared::Problem;
 
@@ -52,7 +53,8 @@ where
 {
     let heads = ports.ledgers.heads().await?;
     let buildings = ports.door_os.buildings().await?;
-    // Buildings that are looked after already are looked at while the declarations are read.
+    // Buildings that are looked after already are looked at, and their ledgers read, while the
+    // declarations are read.
     let known: Vec<&Building> = buildings
         .iter()
         .filter(|building| {
@@ -61,12 +63,15 @@ where
         })
         .take(SIDE_BY_SIDE)
         .collect();
-    let looks = futures::future::join_all(
-        known
-            .iter()
-            .map(|building| async { (building.uuid, ports.door_os.observe(building).await) }),
-    );
+    let looks = futures::future::join_all(known.iter().map(|building| async {
+        let (observed, ledger) = futures::join!(
+            ports.door_os.observe(building),
+            ports.ledgers.load(building.uuid)
+        );
+        (building.uuid, Begun { observed, ledger })
+    }));
     let (snapshot, looks) = futures::join!(ports.declarations.read(), looks);
+    let mut looks: BTreeMap<BuildingUuid, Begun> = looks.into_iter().collect();
     let declared: BTreeSet<String> = snapshot
         .objects
         .iter()
@@ -91,6 +96,8 @@ where
             // Nothing is owned or owed: the building is let go.
             ledger.head_mut().property = None;
             ports.ledgers.commit(&mut ledger, &[]).await?;
+            // What was read of it before is the past.
+            looks.remove(building);
         }
     }
     let (targets, not_passed) = targets(&snapshot, &heads, &unsettled, &buildings);
@@ -112,7 +119,7 @@ where
         heads,
         buildings,
         losses: Rc::new(RefCell::new(losses)),
-        looks: RefCell::new(looks.into_iter().collect()),
+        looks: RefCell::new(looks),
     };
     let mut passes: Vec<(Target, Result<PassReport, PassError>)> = futures::stream::iter(targets)
         .map(|target| {

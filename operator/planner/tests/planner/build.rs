@@ -148,7 +148,7 @@ pub(crate) fn object(name: &str, spec: Spec) -> DeclaredObject {
         cause: cause(&owner),
         places: places(&spec),
         owner,
-        spec: Some(spec),
+        spec: Some(spec.into()),
         problems: Vec::new(),
     }
 }

@@ -193,7 +193,7 @@ proptest! {
         for object in other.declared.objects.clone() {
             use opendoor_planner::declared::Spec;
             let name = &object.owner.name;
-            match object.spec {
+            match object.spec.as_deref().cloned() {
                 Some(Spec::DoorAssignment(mut spec)) => {
                     shuffle(spec.doors.as_mut().unwrap(), seed);
                     other.declare(name, spec);

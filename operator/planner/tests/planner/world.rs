@@ -334,7 +334,8 @@ impl World {
     }
 
     pub(crate) fn assignment(&mut self, name: &str, edit: impl FnOnce(&mut DoorAssignmentSpec)) {
-        let Some(Spec::DoorAssignment(mut spec)) = self.object(name).spec.clone() else {
+        let Some(Spec::DoorAssignment(mut spec)) = self.object(name).spec.as_deref().cloned()
+        else {
             panic!()
         };
         edit(&mut spec);
@@ -342,7 +343,7 @@ impl World {
     }
 
     pub(crate) fn partner_key(&mut self, name: &str, edit: impl FnOnce(&mut PartnerKeySpec)) {
-        let Some(Spec::PartnerKey(mut spec)) = self.object(name).spec.clone() else {
+        let Some(Spec::PartnerKey(mut spec)) = self.object(name).spec.as_deref().cloned() else {
             panic!()
         };
         edit(&mut spec);

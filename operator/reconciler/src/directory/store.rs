@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
-use opendoor_planner::ledger::{DoorRecord, Head, Ledger, Unsaved};
+use opendoor_planner::ledger::{DoorRecord, Ledger, Unsaved};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,20 +13,22 @@ use uuid::Uuid;
 
 use crate::gather::Heads;
 use crate::ports::{Event, Ledgers, StoreError};
+use crate::record::{RecordError, decode_door, decode_head, encode_door, encode_head};
 
-/// The format this version writes.
-const SCHEMA: i64 = 1;
+/// The format this version writes: of the tables, and of the records in them ([`FORMAT`](crate::record::FORMAT)).
+const SCHEMA: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE ledgers (
-        building BLOB PRIMARY KEY,
-        head TEXT NOT NULL
-    ) WITHOUT ROWID;
+        id INTEGER PRIMARY KEY,
+        building BLOB NOT NULL UNIQUE,
+        head BLOB NOT NULL
+    );
     CREATE TABLE doors (
-        building BLOB NOT NULL,
+        ledger INTEGER NOT NULL,
         door BLOB NOT NULL,
-        record TEXT NOT NULL,
-        PRIMARY KEY (building, door)
+        record BLOB NOT NULL,
+        PRIMARY KEY (ledger, door)
     ) WITHOUT ROWID;
     CREATE TABLE history (
         id INTEGER PRIMARY KEY,
@@ -138,6 +140,13 @@ impl SqliteStore {
                 known: SCHEMA,
             });
         }
+        if (1..SCHEMA).contains(&found) {
+            return Err(StoreError::TooOld {
+                place: self.place.display().to_string(),
+                found,
+                known: SCHEMA,
+            });
+        }
         Ok(())
     }
 
@@ -158,42 +167,37 @@ impl SqliteStore {
     }
 
     fn load_now(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
-        let head: Option<String> = self
+        let found: Option<(i64, Vec<u8>)> = self
             .connection
             .borrow()
             .query_row(
-                "SELECT head FROM ledgers WHERE building = ?1",
+                "SELECT id, head FROM ledgers WHERE building = ?1",
                 [building.0.as_bytes().as_slice()],
-                |row| row.get(0),
+                |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
             .map_err(|why| failed(&self.place, "read", &why))?;
-        let Some(head) = head else {
+        let Some((id, head)) = found else {
             return Ok(None);
         };
-        let head: Head = self.decode(&head)?;
-        let doors = self.read_doors(building)?;
+        let head = decode_head(&head).map_err(|why| self.misread(&why))?;
+        let doors = self.read_doors(id)?;
         Ok(Some(Ledger::stored(building, head, doors)))
     }
 
-    fn read_doors(
-        &self,
-        building: BuildingUuid,
-    ) -> Result<BTreeMap<DoorUuid, DoorRecord>, StoreError> {
+    fn read_doors(&self, ledger: i64) -> Result<BTreeMap<DoorUuid, DoorRecord>, StoreError> {
         let failed = |why| failed(&self.place, "read", &why);
         let connection = self.connection.borrow();
         let mut query = connection
-            .prepare_cached("SELECT door, record FROM doors WHERE building = ?1 ORDER BY door")
+            .prepare_cached("SELECT door, record FROM doors WHERE ledger = ?1 ORDER BY door")
             .map_err(failed)?;
-        let mut rows = query
-            .query([building.0.as_bytes().as_slice()])
-            .map_err(failed)?;
+        let mut rows = query.query([ledger]).map_err(failed)?;
         let mut doors = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
             let door = self.uuid(row.get_ref(0).map_err(failed)?.as_blob().ok())?;
-            let text = row.get_ref(1).map_err(failed)?;
-            let text = text.as_str().unwrap_or_default();
-            doors.push((DoorUuid(door), self.decode(text)?));
+            let record = row.get_ref(1).map_err(failed)?;
+            let record = decode_door(record.as_blob().unwrap_or_default());
+            doors.push((DoorUuid(door), record.map_err(|why| self.misread(&why))?));
         }
         // Sorted already, so the tree is built in one go.
         Ok(doors.into_iter().collect())
@@ -211,6 +215,10 @@ impl SqliteStore {
 
     pub(super) fn encode<T: Serialize>(&self, value: &T) -> Result<String, StoreError> {
         serde_json::to_string(value).map_err(|error| self.damaged(&error.to_string()))
+    }
+
+    fn misread(&self, why: &RecordError) -> StoreError {
+        self.damaged(&why.to_string())
     }
 
     fn damaged(&self, why: &str) -> StoreError {
@@ -235,8 +243,12 @@ impl Ledgers for SqliteStore {
         let mut heads = Heads::new();
         while let Some(row) = rows.next().map_err(failed)? {
             let building = self.uuid(row.get_ref(0).map_err(failed)?.as_blob().ok())?;
-            let head: String = row.get(1).map_err(failed)?;
-            heads.insert(BuildingUuid(building), self.decode(&head)?);
+            let head = row.get_ref(1).map_err(failed)?;
+            let head = decode_head(head.as_blob().unwrap_or_default());
+            heads.insert(
+                BuildingUuid(building),
+                head.map_err(|why| self.misread(&why))?,
+            );
         }
         Ok(heads)
     }
@@ -256,41 +268,41 @@ impl Ledgers for SqliteStore {
         let mut connection = self.connection.borrow_mut();
         let transaction = connection.transaction().map_err(failed)?;
         {
-            let known: bool = transaction
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM ledgers WHERE building = ?1)")
-                .and_then(|mut query| query.query_row([building], |row| row.get(0)))
+            let known: Option<i64> = transaction
+                .prepare_cached("SELECT id FROM ledgers WHERE building = ?1")
+                .and_then(|mut query| query.query_row([building], |row| row.get(0)).optional())
                 .map_err(failed)?;
-            if ledger.unsaved.head || !known {
-                transaction
-                    .prepare_cached(
-                        "INSERT INTO ledgers (building, head) VALUES (?1, ?2)
-                         ON CONFLICT (building) DO UPDATE SET head = excluded.head",
-                    )
-                    .and_then(|mut write| {
-                        let head = serde_json::to_string(&ledger.head).map_err(|error| {
-                            rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-                        })?;
-                        write.execute(params![building, head])
-                    })
-                    .map_err(failed)?;
-            }
+            let id = match known {
+                Some(id) if !ledger.unsaved.head => id,
+                _ => {
+                    let head = encode_head(&ledger.head).map_err(|why| self.misread(&why))?;
+                    transaction
+                        .prepare_cached(
+                            "INSERT INTO ledgers (building, head) VALUES (?1, ?2)
+                             ON CONFLICT (building) DO UPDATE SET head = excluded.head
+                             RETURNING id",
+                        )
+                        .and_then(|mut write| {
+                            write.query_row(params![building, head], |row| row.get(0))
+                        })
+                        .map_err(failed)?
+                }
+            };
             for door in &ledger.unsaved.doors {
                 let key = door.0.as_bytes().as_slice();
                 match ledger.doors.get(door) {
-                    Some(record) => transaction
-                        .prepare_cached(
-                            "INSERT INTO doors (building, door, record) VALUES (?1, ?2, ?3)
-                             ON CONFLICT (building, door) DO UPDATE SET record = excluded.record",
-                        )
-                        .and_then(|mut write| {
-                            let record = serde_json::to_string(record).map_err(|error| {
-                                rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-                            })?;
-                            write.execute(params![building, key, record])
-                        }),
+                    Some(record) => {
+                        let record = encode_door(record).map_err(|why| self.misread(&why))?;
+                        transaction
+                            .prepare_cached(
+                                "INSERT INTO doors (ledger, door, record) VALUES (?1, ?2, ?3)
+                                 ON CONFLICT (ledger, door) DO UPDATE SET record = excluded.record",
+                            )
+                            .and_then(|mut write| write.execute(params![id, key, record]))
+                    }
                     None => transaction
-                        .prepare_cached("DELETE FROM doors WHERE building = ?1 AND door = ?2")
-                        .and_then(|mut write| write.execute(params![building, key])),
+                        .prepare_cached("DELETE FROM doors WHERE ledger = ?1 AND door = ?2")
+                        .and_then(|mut write| write.execute(params![id, key])),
                 }
                 .map_err(failed)?;
             }
@@ -417,5 +429,42 @@ mod tests {
         drop(store);
         let refused = SqliteStore::open(state.path());
         assert!(matches!(refused, Err(StoreError::TooNew { .. })));
+    }
+
+    #[test]
+    fn a_store_of_an_older_version_is_refused_and_not_misread() {
+        let state = tempfile::tempdir().unwrap();
+        let older = Connection::open(state.path().join("state.db")).unwrap();
+        older
+            .execute_batch(
+                "CREATE TABLE ledgers (building BLOB PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID;
+                 PRAGMA user_version = 1;",
+            )
+            .unwrap();
+        drop(older);
+        for refused in [
+            SqliteStore::open(state.path()).map(Some),
+            SqliteStore::open_read_only(state.path()),
+        ] {
+            assert!(matches!(refused, Err(StoreError::TooOld { .. })));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_damaged_record_is_an_error_that_says_what_to_do() {
+        let state = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(state.path()).unwrap();
+        let mut ledger = Ledger::new(building());
+        ledger.door_mut(DoorUuid(Uuid::from_u128(1))).name = Some(String::from("Front"));
+        store.commit(&mut ledger, &[]).await.unwrap();
+        for damage in ["x''", "x'ff'", "x'0109'", "'text'"] {
+            store
+                .connection
+                .borrow()
+                .execute(&format!("UPDATE doors SET record = {damage}"), [])
+                .unwrap();
+            let refused = store.load(building()).await.unwrap_err().to_string();
+            assert!(refused.contains("Restore it from a backup"), "{refused}");
+        }
     }
 }

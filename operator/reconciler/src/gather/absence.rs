@@ -7,7 +7,7 @@ use opendoor_planner::ledger::Head;
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 
-use super::{Heads, owned_spec};
+use super::{Heads, owned};
 use crate::snapshot::{Snapshot, Unreadable};
 
 /// What to make of accepted objects that are not declared now.
@@ -80,7 +80,7 @@ fn kind_vanished(snapshot: &Snapshot, heads: &Heads, kind: OwnerKind) -> bool {
     let declared = snapshot
         .objects
         .iter()
-        .any(|object| owned_spec(object).is_some_and(|(owner, _)| owner.kind == kind))
+        .any(|object| owned(object).is_some_and(|(owner, _)| owner.kind == kind))
         || snapshot
             .broken
             .iter()

@@ -8,6 +8,7 @@ mod strays;
 mod targets;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use opendoor_api::{Property, Resource};
 use opendoor_door_os::Building;
@@ -89,23 +90,32 @@ fn properties(snapshot: &Snapshot) -> impl Iterator<Item = (&Object, &Property)>
         })
 }
 
-fn owned_spec(object: &Object) -> Option<(OwnerId, Spec)> {
-    let (kind, spec) = match &object.resource {
+/// Which object of a Property this is, and the Property's name.
+fn owned(object: &Object) -> Option<(OwnerId, &str)> {
+    let (kind, property) = match &object.resource {
         Resource::DoorAssignment(assignment) => (
             OwnerKind::DoorAssignment,
-            Spec::DoorAssignment(assignment.spec.clone()),
+            &assignment.spec.property_ref.name,
         ),
-        Resource::PartnerKey(key) => (OwnerKind::PartnerKey, Spec::PartnerKey(key.spec.clone())),
+        Resource::PartnerKey(key) => (OwnerKind::PartnerKey, &key.spec.property_ref.name),
         Resource::Portfolio(_) | Resource::Property(_) | Resource::DoorSyncOrder(_) => return None,
     };
-    Some((
-        OwnerId {
-            kind,
-            name: object.resource.name().to_owned(),
-            uid: object.uid.clone(),
-        },
-        spec,
-    ))
+    let owner = OwnerId {
+        kind,
+        name: object.resource.name().to_owned(),
+        uid: object.uid.clone(),
+    };
+    Some((owner, property))
+}
+
+/// What an object of a Property says.
+fn spec_of(object: &Object) -> Option<Arc<Spec>> {
+    let spec = match &object.resource {
+        Resource::DoorAssignment(assignment) => Spec::DoorAssignment(assignment.spec.clone()),
+        Resource::PartnerKey(key) => Spec::PartnerKey(key.spec.clone()),
+        Resource::Portfolio(_) | Resource::Property(_) | Resource::DoorSyncOrder(_) => return None,
+    };
+    Some(Arc::new(spec))
 }
 
 impl crate::snapshot::Broken {

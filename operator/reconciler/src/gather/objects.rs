@@ -4,7 +4,7 @@ use opendoor_planner::declared::{DeclaredObject, Places, Problem, Spec};
 use opendoor_planner::owner::{Cause, OwnerKind};
 use opendoor_planner::reasons::Reason;
 
-use super::{Heads, Target, accepted_in, owned_spec};
+use super::{Heads, Target, accepted_in, owned, spec_of};
 use crate::snapshot::Snapshot;
 
 pub(super) fn declared_objects(
@@ -14,11 +14,11 @@ pub(super) fn declared_objects(
 ) -> Vec<DeclaredObject> {
     let mut objects = Vec::new();
     for object in &snapshot.objects {
-        let Some((owner, spec)) = owned_spec(object) else {
+        let Some((owner, property)) = owned(object) else {
             continue;
         };
         let lives_in = accepted_in(heads, &owner);
-        let here = spec.property() == target.property;
+        let here = property == target.property;
         match lives_in {
             Some(building) if building == target.building.uuid => {}
             Some(_) => continue,
@@ -28,7 +28,7 @@ pub(super) fn declared_objects(
         let mut declared = DeclaredObject {
             owner,
             cause: object.cause.clone(),
-            spec: Some(spec),
+            spec: spec_of(object),
             problems: Vec::new(),
             places: object.places.clone(),
         };

@@ -6,7 +6,7 @@ use opendoor_planner::declared::Problem;
 use opendoor_planner::reasons::Reason;
 
 use super::targets::accepted_as;
-use super::{Heads, accepted_in, name_of, owned_spec, properties};
+use super::{Heads, accepted_in, name_of, owned, properties};
 use crate::snapshot::Snapshot;
 
 /// Objects that no target takes up: their Property is declared nowhere.
@@ -31,13 +31,12 @@ pub fn strays(snapshot: &Snapshot, heads: &Heads) -> Vec<Problem> {
         .objects
         .iter()
         .filter_map(|object| {
-            let (owner, spec) = owned_spec(object)?;
-            let stray = !known.contains(spec.property()) && accepted_in(heads, &owner).is_none();
+            let (owner, property) = owned(object)?;
+            let stray = !known.contains(property) && accepted_in(heads, &owner).is_none();
             stray.then(|| Problem {
                 reason: Reason::Invalid,
                 message: format!(
-                    "no Property \"{}\" is declared. Declare it, or correct spec.propertyRef.",
-                    spec.property()
+                    "no Property \"{property}\" is declared. Declare it, or correct spec.propertyRef."
                 ),
                 cause: object.places.locate(&object.cause, "spec.propertyRef.name"),
             })

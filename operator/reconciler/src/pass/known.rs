@@ -13,13 +13,14 @@ use opendoor_planner::observed::Observed;
 use opendoor_planner::plan::Step;
 
 use crate::gather::Heads;
+use crate::ports::StoreError;
 use crate::snapshot::Snapshot;
 
 /// Losses charged in the window at each building, with its Portfolio's name.
 pub type Losses = BTreeMap<BuildingUuid, (Option<String>, u32)>;
 
 /// What was known when the round began.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Known {
     /// Everything declared.
     pub snapshot: Snapshot,
@@ -29,8 +30,17 @@ pub struct Known {
     pub buildings: Vec<Building>,
     /// What the portfolio's limit counts. Passes side by side share it.
     pub losses: Rc<RefCell<Losses>>,
-    /// Looks that were begun while the declarations were read. Each is used once.
-    pub looks: RefCell<BTreeMap<BuildingUuid, Result<Observed, opendoor_door_os::Error>>>,
+    /// What was begun while the declarations were read. Each is used once.
+    pub looks: RefCell<BTreeMap<BuildingUuid, Begun>>,
+}
+
+/// What a pass begins with: a look at its building, and what is remembered of it.
+#[derive(Debug)]
+pub struct Begun {
+    /// The look.
+    pub observed: Result<Observed, opendoor_door_os::Error>,
+    /// The ledger.
+    pub ledger: Result<Option<Ledger>, StoreError>,
 }
 
 impl Known {

@@ -25,7 +25,7 @@ use opendoor_planner::writes::Answer;
 use crate::gather::{LookedAfterBy, Target, declared_for, portfolio_of};
 use crate::history::events;
 use crate::ports::{Clock, Declarations, Ledgers, Ownership, StoreError};
-pub use known::{Known, Losses};
+pub use known::{Begun, Known, Losses};
 use read_back::merge;
 
 /// Most uuids that are looked up one by one because their building does not list them.
@@ -163,11 +163,18 @@ where
     C: Clock,
     O: Ownership,
 {
-    // The ledger is read while pages arrive.
-    let (ledger, observed) = futures::join!(
-        ports.ledgers.load(target.building.uuid),
-        first_look(ports, known, target)
-    );
+    let begun = known.looks.borrow_mut().remove(&target.building.uuid);
+    let Begun { observed, ledger } = match begun {
+        Some(begun) => begun,
+        None => {
+            // The ledger is read while pages arrive.
+            let (observed, ledger) = futures::join!(
+                ports.door_os.observe(&target.building),
+                ports.ledgers.load(target.building.uuid)
+            );
+            Begun { observed, ledger }
+        }
+    };
     let ledger = ledger?.unwrap_or_else(|| Ledger::new(target.building.uuid));
     let observed = observed?;
     let declared = declared_for(&known.snapshot, &known.heads, &known.buildings, target);
@@ -187,19 +194,6 @@ where
     };
     pass.run(with_skew(ports.door_os, observed), approvals)
         .await
-}
-
-/// The look a round began while the declarations were read, or one made now.
-async fn first_look<D: DoorOs, L, S, C, O>(
-    ports: &Ports<'_, D, L, S, C, O>,
-    known: &Known,
-    target: &Target,
-) -> Result<Observed, opendoor_door_os::Error> {
-    let begun = known.looks.borrow_mut().remove(&target.building.uuid);
-    match begun {
-        Some(look) => look,
-        None => ports.door_os.observe(&target.building).await,
-    }
 }
 
 fn with_skew<D: DoorOs>(door_os: &D, mut observed: Observed) -> Observed {

@@ -1,0 +1,312 @@
+//! A door's record as it is written: by position, so that a field's place here is its name. It is
+//! spelled out apart from the record itself, so that no change there changes what is on disk unseen.
+
+use jiff::Timestamp;
+use opendoor_planner::ids::{KeyUuid, PartnerUuid};
+use opendoor_planner::ledger::{
+    Claim, DoorRecord, EntryVia, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
+};
+use opendoor_planner::owner::{OwnerId, OwnerKind};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Id, RecordError, damaged, id};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Door<'a> {
+    name: Option<&'a str>,
+    #[serde(borrow)]
+    claims: Vec<StoredClaim<'a>>,
+    seen: Option<StoredSeen<'a>>,
+    may_open: Vec<Entry<'a>>,
+    unknown: Option<Unknown>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredClaim<'a> {
+    partner: Id,
+    #[serde(borrow)]
+    owners: Vec<Owner<'a>>,
+    held: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Owner<'a> {
+    kind: Kind,
+    name: &'a str,
+    uid: Option<&'a str>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Kind {
+    DoorAssignment,
+    PartnerKey,
+    Property,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSeen<'a> {
+    version: i64,
+    access_revision: i64,
+    lock_revision: Option<i64>,
+    serial: Option<&'a str>,
+    proven: bool,
+    inherited: Option<(i64, Option<Moment>)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry<'a> {
+    partner: Id,
+    via: Via,
+    revision: Option<i64>,
+    intent: Option<u64>,
+    gone_since: Option<Moment>,
+    #[serde(borrow)]
+    cause: Option<Owner<'a>>,
+    attested: Option<Moment>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Via {
+    Door,
+    Key(Id),
+    NewKey,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Unknown {
+    since: Moment,
+    why: Why,
+    attested: Option<Moment>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Why {
+    FirstContact,
+    MissedChange,
+    NewDevice,
+    LockFellBack,
+}
+
+/// Seconds since 1970, and nanoseconds of the same sign.
+#[derive(Serialize, Deserialize)]
+struct Moment(i64, i32);
+
+impl<'a> Door<'a> {
+    pub(super) fn of(record: &'a DoorRecord) -> Self {
+        let DoorRecord {
+            name,
+            claims,
+            seen,
+            may_open,
+            unknown,
+        } = record;
+        Self {
+            name: name.as_deref(),
+            claims: claims.iter().map(StoredClaim::of).collect(),
+            seen: seen.as_ref().map(StoredSeen::of),
+            may_open: may_open.iter().map(Entry::of).collect(),
+            unknown: unknown.as_deref().map(Unknown::of),
+        }
+    }
+
+    pub(super) fn record(self) -> Result<DoorRecord, RecordError> {
+        let may_open: Result<Vec<MayOpen>, RecordError> =
+            self.may_open.into_iter().map(Entry::entry).collect();
+        Ok(DoorRecord {
+            name: self.name.map(str::to_owned),
+            claims: self.claims.into_iter().map(StoredClaim::claim).collect(),
+            seen: self.seen.map(StoredSeen::seen).transpose()?,
+            may_open: may_open?,
+            unknown: self
+                .unknown
+                .map(|unknown| unknown.unknown().map(Box::new))
+                .transpose()?,
+        })
+    }
+}
+
+impl<'a> StoredClaim<'a> {
+    fn of(claim: &'a Claim) -> Self {
+        let Claim {
+            partner,
+            owners,
+            held,
+        } = claim;
+        Self {
+            partner: id(partner.0),
+            owners: owners.iter().map(Owner::of).collect(),
+            held: *held,
+        }
+    }
+
+    fn claim(self) -> Claim {
+        Claim {
+            partner: PartnerUuid(Uuid::from_bytes(self.partner)),
+            owners: self.owners.into_iter().map(Owner::owner).collect(),
+            held: self.held,
+        }
+    }
+}
+
+impl<'a> Owner<'a> {
+    fn of(owner: &'a OwnerId) -> Self {
+        let OwnerId { kind, name, uid } = owner;
+        Self {
+            kind: match kind {
+                OwnerKind::DoorAssignment => Kind::DoorAssignment,
+                OwnerKind::PartnerKey => Kind::PartnerKey,
+                OwnerKind::Property => Kind::Property,
+            },
+            name,
+            uid: uid.as_deref(),
+        }
+    }
+
+    fn owner(self) -> OwnerId {
+        OwnerId {
+            kind: match self.kind {
+                Kind::DoorAssignment => OwnerKind::DoorAssignment,
+                Kind::PartnerKey => OwnerKind::PartnerKey,
+                Kind::Property => OwnerKind::Property,
+            },
+            name: self.name.to_owned(),
+            uid: self.uid.map(str::to_owned),
+        }
+    }
+}
+
+impl<'a> StoredSeen<'a> {
+    fn of(seen: &'a Seen) -> Self {
+        let Seen {
+            version,
+            access_revision,
+            lock_revision,
+            serial,
+            proven,
+            inherited,
+        } = seen;
+        Self {
+            version: *version,
+            access_revision: *access_revision,
+            lock_revision: *lock_revision,
+            serial: serial.as_deref(),
+            proven: *proven,
+            inherited: inherited.as_deref().map(|inherited| {
+                let Inherited {
+                    lock_revision,
+                    last_full_sync,
+                } = inherited;
+                (*lock_revision, last_full_sync.map(Moment::of))
+            }),
+        }
+    }
+
+    fn seen(self) -> Result<Seen, RecordError> {
+        let inherited = match self.inherited {
+            Some((lock_revision, last_full_sync)) => Some(Box::new(Inherited {
+                lock_revision,
+                last_full_sync: moment(last_full_sync)?,
+            })),
+            None => None,
+        };
+        Ok(Seen {
+            version: self.version,
+            access_revision: self.access_revision,
+            lock_revision: self.lock_revision,
+            serial: self.serial.map(Box::from),
+            proven: self.proven,
+            inherited,
+        })
+    }
+}
+
+impl<'a> Entry<'a> {
+    fn of(entry: &'a MayOpen) -> Self {
+        let MayOpen {
+            partner,
+            via,
+            revision,
+            intent,
+            gone_since,
+            cause,
+            attested,
+        } = entry;
+        Self {
+            partner: id(partner.0),
+            via: match via {
+                EntryVia::Door => Via::Door,
+                EntryVia::Key(key) => Via::Key(id(key.0)),
+                EntryVia::NewKey => Via::NewKey,
+            },
+            revision: *revision,
+            intent: *intent,
+            gone_since: gone_since.map(Moment::of),
+            cause: cause.as_deref().map(Owner::of),
+            attested: attested.map(Moment::of),
+        }
+    }
+
+    fn entry(self) -> Result<MayOpen, RecordError> {
+        Ok(MayOpen {
+            partner: PartnerUuid(Uuid::from_bytes(self.partner)),
+            via: match self.via {
+                Via::Door => EntryVia::Door,
+                Via::Key(key) => EntryVia::Key(KeyUuid(Uuid::from_bytes(key))),
+                Via::NewKey => EntryVia::NewKey,
+            },
+            revision: self.revision,
+            intent: self.intent,
+            gone_since: moment(self.gone_since)?,
+            cause: self.cause.map(|owner| Box::new(owner.owner())),
+            attested: moment(self.attested)?,
+        })
+    }
+}
+
+impl Unknown {
+    fn of(unknown: &UnknownHistory) -> Self {
+        let UnknownHistory {
+            since,
+            why,
+            attested,
+        } = unknown;
+        Self {
+            since: Moment::of(*since),
+            why: match why {
+                UnknownWhy::FirstContact => Why::FirstContact,
+                UnknownWhy::MissedChange => Why::MissedChange,
+                UnknownWhy::NewDevice => Why::NewDevice,
+                UnknownWhy::LockFellBack => Why::LockFellBack,
+            },
+            attested: attested.map(Moment::of),
+        }
+    }
+
+    fn unknown(self) -> Result<UnknownHistory, RecordError> {
+        Ok(UnknownHistory {
+            since: self.since.timestamp()?,
+            why: match self.why {
+                Why::FirstContact => UnknownWhy::FirstContact,
+                Why::MissedChange => UnknownWhy::MissedChange,
+                Why::NewDevice => UnknownWhy::NewDevice,
+                Why::LockFellBack => UnknownWhy::LockFellBack,
+            },
+            attested: moment(self.attested)?,
+        })
+    }
+}
+
+impl Moment {
+    fn of(at: Timestamp) -> Self {
+        Self(at.as_second(), at.subsec_nanosecond())
+    }
+
+    fn timestamp(self) -> Result<Timestamp, RecordError> {
+        Timestamp::new(self.0, self.1).map_err(damaged)
+    }
+}
+
+fn moment(stored: Option<Moment>) -> Result<Option<Timestamp>, RecordError> {
+    stored.map(Moment::timestamp).transpose()
+}
