@@ -13,6 +13,10 @@
 )]
 
 mod admission;
+mod alerts;
+mod chart;
+mod chart_admission;
+mod chart_rights;
 mod control_plane;
 mod converging;
 mod drifting;
