@@ -64,7 +64,11 @@ fn no_alert_is_without_a_test_of_both_kinds() {
         }
     }
     for alert in alerts().keys() {
-        assert_eq!(kinds.get(alert).map(BTreeSet::len), Some(2), "{alert}: a test where it fires and one where it does not");
+        assert_eq!(
+            kinds.get(alert).map(BTreeSet::len),
+            Some(2),
+            "{alert}: a test where it fires and one where it does not"
+        );
     }
 }
 
@@ -79,9 +83,16 @@ fn every_alert_has_a_severity_and_a_section_of_the_runbook() {
     assert_eq!(sections, alerts.keys().map(String::as_str).collect());
     for (name, rule) in &alerts {
         let severity = rule["labels"]["severity"].as_str().unwrap();
-        assert!(["warning", "critical"].contains(&severity), "{name}: {severity}");
+        assert!(
+            ["warning", "critical"].contains(&severity),
+            "{name}: {severity}"
+        );
         let anchor = format!("RUNBOOK.md#{}", name.to_lowercase());
-        assert_eq!(rule["annotations"]["runbook_url"], anchor.as_str(), "{name}");
+        assert_eq!(
+            rule["annotations"]["runbook_url"],
+            anchor.as_str(),
+            "{name}"
+        );
     }
 }
 
@@ -91,22 +102,60 @@ fn where_an_alert_is_about_one_reason_it_says_what_the_catalogue_says() {
     let alerts = alerts();
     let first_sentence = |text: &str| text.split_inclusive('.').next().unwrap().to_owned();
     for (alert, sentences) in [
-        ("OpenDoorAccessAddedByHand", vec![Reason::Unmanaged.meaning().to_owned(), Reason::Unmanaged.fix().to_owned()]),
-        ("OpenDoorAccessChangedByHand", vec![Reason::Drifted.meaning().to_owned(), Reason::Drifted.fix().to_owned()]),
-        ("OpenDoorRemovalNotProven", vec![Reason::DoorSyncRequired.meaning().to_owned()]),
-        ("OpenDoorAccessAbandoned", vec![Reason::Abandoned.meaning().to_owned(), Reason::Abandoned.fix().to_owned()]),
+        (
+            "OpenDoorAccessAddedByHand",
+            vec![
+                Reason::Unmanaged.meaning().to_owned(),
+                Reason::Unmanaged.fix().to_owned(),
+            ],
+        ),
+        (
+            "OpenDoorAccessChangedByHand",
+            vec![
+                Reason::Drifted.meaning().to_owned(),
+                Reason::Drifted.fix().to_owned(),
+            ],
+        ),
+        (
+            "OpenDoorRemovalNotProven",
+            vec![Reason::DoorSyncRequired.meaning().to_owned()],
+        ),
+        (
+            "OpenDoorAccessAbandoned",
+            vec![
+                Reason::Abandoned.meaning().to_owned(),
+                Reason::Abandoned.fix().to_owned(),
+            ],
+        ),
         (
             "OpenDoorEmailUnanswered",
             vec![
-                Reason::AwaitingAuthorization.meaning().trim_end_matches('.').to_owned(),
-                first_sentence(Reason::AwaitingAuthorization.fix()).trim_end_matches('.').to_owned(),
+                Reason::AwaitingAuthorization
+                    .meaning()
+                    .trim_end_matches('.')
+                    .to_owned(),
+                first_sentence(Reason::AwaitingAuthorization.fix())
+                    .trim_end_matches('.')
+                    .to_owned(),
             ],
         ),
         (
             "OpenDoorPausedTooLong",
-            vec![Reason::Suspended.meaning().to_owned(), Reason::Suspended.rule().to_owned(), Reason::Suspended.fix().to_owned()],
+            vec![
+                Reason::Suspended.meaning().to_owned(),
+                Reason::Suspended.rule().to_owned(),
+                Reason::Suspended.fix().to_owned(),
+            ],
         ),
-        ("OpenDoorObservationStale", vec![Reason::ObservationIncomplete.meaning().trim_end_matches('.').to_owned()]),
+        (
+            "OpenDoorObservationStale",
+            vec![
+                Reason::ObservationIncomplete
+                    .meaning()
+                    .trim_end_matches('.')
+                    .to_owned(),
+            ],
+        ),
         (
             "OpenDoorDoorOsFailing",
             vec![
@@ -116,16 +165,24 @@ fn where_an_alert_is_about_one_reason_it_says_what_the_catalogue_says() {
             ],
         ),
     ] {
-        let said = alerts[alert]["annotations"]["description"].as_str().unwrap();
+        let said = alerts[alert]["annotations"]["description"]
+            .as_str()
+            .unwrap();
         for sentence in sentences {
-            assert!(said.contains(&sentence), "{alert} does not say {sentence:?}:\n{said}");
+            assert!(
+                said.contains(&sentence),
+                "{alert} does not say {sentence:?}:\n{said}"
+            );
         }
     }
 }
 
 #[test]
 fn every_reason_and_result_that_is_named_is_of_the_catalogue() {
-    let expression = alerts()["OpenDoorPassesFailing"]["expr"].as_str().unwrap().to_owned();
+    let expression = alerts()["OpenDoorPassesFailing"]["expr"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let (_, rest) = expression.split_once("result=~\"").unwrap();
     let (results, _) = rest.split_once('"').unwrap();
     for result in results.split('|') {
@@ -136,11 +193,17 @@ fn every_reason_and_result_that_is_named_is_of_the_catalogue() {
 #[test]
 fn every_metric_that_is_read_is_written() {
     let (dashboard, rules) = (read("files/dashboard.json"), read("files/alerts.yaml"));
-    let read: BTreeSet<&str> = metrics_in(&dashboard).union(&metrics_in(&rules)).copied().collect();
+    let read: BTreeSet<&str> = metrics_in(&dashboard)
+        .union(&metrics_in(&rules))
+        .copied()
+        .collect();
     assert!(read.len() > 15);
     for metric in read {
         let name = metric.strip_prefix("opendoor_").unwrap();
-        let name = name.strip_suffix("_total").or(name.strip_suffix("_bucket")).unwrap_or(name);
+        let name = name
+            .strip_suffix("_total")
+            .or(name.strip_suffix("_bucket"))
+            .unwrap_or(name);
         assert!(METRICS.contains(&format!("\"{name}\"")), "{metric}");
     }
 }
@@ -152,7 +215,10 @@ fn the_dashboard_shows_what_somebody_on_call_asks_for() {
     let mut ids = BTreeSet::new();
     let mut shown = String::new();
     for panel in panels {
-        assert!(ids.insert(panel["id"].as_u64().unwrap()), "a panel's id is twice there");
+        assert!(
+            ids.insert(panel["id"].as_u64().unwrap()),
+            "a panel's id is twice there"
+        );
         for target in panel["targets"].as_array().unwrap() {
             let expression = target["expr"].as_str().unwrap();
             // Grafana's variables apart, it is PromQL.
