@@ -5,6 +5,7 @@
 // It prints one line of JSON once it is ready, then obeys lines on stdin:
 //
 //	compact     forget etcd's history; answers {"compactedRevision":N}
+//	keep        do not remove --dir at the end after all; answers nothing
 //
 // It ends with SIGTERM or when stdin closes, so it never outlives the test that started it, however
 // that test ended. Everything it writes is under --dir; started again there, it goes on with the same
@@ -73,9 +74,11 @@ func run(ctx context.Context, set settings) error {
 	if set.dir, err = filepath.Abs(set.dir); err != nil {
 		return err
 	}
-	if set.removeDir {
-		defer os.RemoveAll(set.dir)
-	}
+	defer func() {
+		if set.removeDir {
+			os.RemoveAll(set.dir)
+		}
+	}()
 	// Listened to from the first moment: whoever started us may be gone before we are ready.
 	commands, ended := stdin()
 
@@ -83,8 +86,9 @@ func run(ctx context.Context, set settings) error {
 	if err != nil {
 		return fmt.Errorf("etcd: %w", err)
 	}
-	// What is left of the API server dies with the process: clients see a connection cut, as in a crash.
-	defer store.Close()
+	// As in a crash: the API server dies with the process, its clients see a connection cut, and etcd goes on from its
+	// log the next time. Only nothing is written any more once this returns, so that the folder can be removed.
+	defer store.Server.HardStop()
 
 	server, err := startAPIServer(ctx, set, store.url)
 	if err != nil {
@@ -106,6 +110,8 @@ func run(ctx context.Context, set settings) error {
 			err = answers.Encode(ready{URL: server.url, Port: server.port, CAFile: server.caFile, EtcdURL: store.url, PID: os.Getpid()})
 		case command := <-commands:
 			switch command {
+			case "keep":
+				set.removeDir = false
 			case "compact":
 				var revision int64
 				if revision, err = store.compact(ctx); err == nil {

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -96,11 +96,10 @@ pub fn wait_until<T>(
     }
 }
 
-/// An API server, and everything it needs, in a folder that goes with it.
+/// An API server, and everything it needs, in a folder that the server itself removes at its end: this process may be
+/// killed, and drops nothing then.
 pub struct ControlPlane {
     folder: PathBuf,
-    /// None for the shared one: nothing is dropped at the end of the process, so the server itself removes its folder.
-    _owned: Option<TempDir>,
     extra: Vec<String>,
     running: Mutex<Option<Running>>,
     port: AtomicU16,
@@ -114,8 +113,7 @@ struct Running {
 }
 
 static SHARED: LazyLock<ControlPlane> = LazyLock::new(|| {
-    let folder = TempDir::with_prefix("opendoor-control-plane-").unwrap();
-    let server = ControlPlane::start(folder.keep(), None, &["--remove-dir"]);
+    let server = ControlPlane::private(&[]);
     server.install_crds();
     server
 });
@@ -129,13 +127,8 @@ impl ControlPlane {
     /// A server of one test, empty. `extra` are flags of `tests/control-plane`.
     pub fn private(extra: &[&str]) -> Self {
         let folder = TempDir::with_prefix("opendoor-control-plane-").unwrap();
-        Self::start(folder.path().to_owned(), Some(folder), extra)
-    }
-
-    fn start(folder: PathBuf, owned: Option<TempDir>, extra: &[&str]) -> Self {
         let server = Self {
-            folder,
-            _owned: owned,
+            folder: folder.keep(),
             extra: extra.iter().map(|&flag| flag.to_owned()).collect(),
             running: Mutex::new(None),
             port: AtomicU16::new(0),
@@ -180,6 +173,7 @@ impl ControlPlane {
             .arg("--tokens")
             .arg(self.file("tokens.csv"))
             .arg(format!("--port={}", self.port.load(Ordering::Relaxed)))
+            .arg("--remove-dir")
             .args(&self.extra)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -197,16 +191,11 @@ impl ControlPlane {
         *self.running.lock().unwrap() = Some(running);
     }
 
-    /// Stops it as a crash would: connections are cut.
+    /// Stops it as a crash would: connections are cut. Its files stay, to [start again](Self::start_again) with.
     pub fn stop(&self) {
-        if let Some(running) = self.running.lock().unwrap().take() {
-            let Running {
-                mut child,
-                commands,
-                ..
-            } = running;
-            drop(commands);
-            child.wait().unwrap();
+        if let Some(mut running) = self.running.lock().unwrap().take() {
+            running.commands.write_all(b"keep\n").unwrap();
+            running.end();
         }
     }
 
@@ -303,9 +292,23 @@ impl ControlPlane {
     }
 }
 
+impl Running {
+    fn end(mut self) {
+        drop(self.commands);
+        self.child.wait().unwrap();
+    }
+}
+
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        self.stop();
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        match running.take() {
+            Some(running) => running.end(),
+            None => drop(fs::remove_dir_all(&self.folder)),
+        }
     }
 }
 

@@ -37,7 +37,14 @@ fn the_example_converges_to_what_the_standalone_home_makes_of_it() {
     // A further pass writes nothing, neither to DOOR OS nor to Kubernetes, once every push has landed.
     let soon = r#"{"spec":{"checkInterval":"10s"}}"#;
     site.namespace
-        .kubectl(&["patch", "portfolio", "harbor-living", "--type=merge", "-p", soon])
+        .kubectl(&[
+            "patch",
+            "portfolio",
+            "harbor-living",
+            "--type=merge",
+            "-p",
+            soon,
+        ])
         .works();
     site.simulator.advance(Duration::from_secs(3_600));
     more_passes(&operator, 6.0);
@@ -46,7 +53,10 @@ fn the_example_converges_to_what_the_standalone_home_makes_of_it() {
     let versions = versions(&site);
     more_passes(&operator, 4.0);
     assert_eq!(site.writes(), writes);
-    assert_eq!(operator.metric("opendoor_kubernetes_writes_total", ""), kube_writes);
+    assert_eq!(
+        operator.metric("opendoor_kubernetes_writes_total", ""),
+        kube_writes
+    );
     assert_eq!(self::versions(&site), versions);
 }
 
@@ -54,30 +64,38 @@ fn more_passes(operator: &Operator, more: f64) {
     let before = operator.metric("opendoor_passes_total", "done");
     wait_until(PATIENCE, "more passes", || {
         let now = operator.metric("opendoor_passes_total", "done");
-        if now >= before + more { Ok(()) } else { Err(now.to_string()) }
+        if now >= before + more {
+            Ok(())
+        } else {
+            Err(now.to_string())
+        }
     });
 }
 
 /// Who is on which door and key, whatever the revisions.
-fn access(world: &crate::served::Served) -> serde_json::Value {
+fn access(world: &crate::served::Served) -> Vec<String> {
     let state = world.call("GET", "/sim/v1/state", &json!(null));
-    let mut rows = Vec::new();
-    collect(&state, &mut rows);
-    rows.sort();
-    rows.into()
-}
-
-fn collect(value: &serde_json::Value, rows: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(fields) => {
-            if let (Some(name), Some(partner)) = (fields.get("name"), fields.get("partner")) {
-                rows.push(format!("{name} {partner}"));
-            }
-            fields.values().for_each(|inner| collect(inner, rows));
+    let rows = |building: &serde_json::Value, of: &str| building[of].as_array().unwrap().clone();
+    let mut all = Vec::new();
+    for building in state["buildings"].as_array().unwrap() {
+        for door in rows(building, "doors") {
+            all.push(format!("{} {} {}", building["name"], door["name"], door["partnerUuid"]));
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|inner| collect(inner, rows)),
-        _ => {}
+        for key in rows(building, "keys") {
+            let mut doors: Vec<String> = rows(&key, "doors")
+                .iter()
+                .map(|door| format!("{} {}", door["name"], door["provideDoorcodes"]))
+                .collect();
+            doors.sort();
+            all.push(format!(
+                "{} key {} {} {doors:?} {}",
+                building["name"], key["name"], key["partnerUuid"], key["schedule"]
+            ));
+        }
     }
+    all.sort();
+    assert!(all.iter().filter(|row| !row.contains("null")).count() > 10, "{all:?}");
+    all
 }
 
 /// The versions of everything the operator may write, leases apart.
@@ -89,30 +107,59 @@ fn versions(site: &Site) -> Vec<String> {
         .out;
     let ledgers = site
         .system
-        .kubectl(&["get", "configmaps", "-l", "opendoor.dev/ledger", "-o", "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}"])
+        .kubectl(&[
+            "get",
+            "configmaps",
+            "-l",
+            "opendoor.dev/ledger",
+            "-o",
+            "jsonpath={range .items[*]}{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}",
+        ])
         .works()
         .out;
-    objects.lines().chain(ledgers.lines()).map(str::to_owned).collect()
+    objects
+        .lines()
+        .chain(ledgers.lines())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn an_assignment_and_a_key_are_made_and_said() {
     let site = Site::new("Apply");
     let operator = site.operator("a");
-    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"));
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Mail Room, Garage Gate",
+    ));
     site.apply(&key("tours", "TourPass", "Front Entrance"));
     site.until("da", "parcel", "Ready", "True");
     site.until("pk", "tours", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    let wait = ["wait", "--for=condition=Ready", "--timeout=20s", "property/harbor-point"];
+    let wait = [
+        "wait",
+        "--for=condition=Ready",
+        "--timeout=20s",
+        "property/harbor-point",
+    ];
     site.namespace.kubectl(&wait).works();
-    assert!(site.events("parcel").contains(&String::from("PartnerAssigned")));
+    assert!(
+        site.events("parcel")
+            .contains(&String::from("PartnerAssigned"))
+    );
     assert!(site.events("tours").contains(&String::from("KeyCreated")));
     let key = site.object("pk", "tours");
     assert!(key["status"]["keyUuid"].is_string(), "{key}");
-    assert_eq!(key["metadata"]["finalizers"], json!(["opendoor.dev/revoke"]));
+    assert_eq!(
+        key["metadata"]["finalizers"],
+        json!(["opendoor.dev/revoke"])
+    );
     let property = site.object("property", "harbor-point");
-    assert_eq!(property["status"]["observedGeneration"], property["metadata"]["generation"]);
+    assert_eq!(
+        property["status"]["observedGeneration"],
+        property["metadata"]["generation"]
+    );
     assert_eq!(operator.get("/healthz").0, 200);
     assert_eq!(operator.get("/readyz"), (200, String::from("ok\n")));
     assert_eq!(operator.end(), Some(0));
@@ -143,12 +190,22 @@ fn nothing_is_written_in_observe_and_nothing_unapproved_in_propose() {
     site.apply(&portfolio("Propose"));
     let held = site.until_reason("da", "parcel", "Stalled", "ApprovalRequired");
     let property = site.object("property", "harbor-point");
-    let id = property["status"]["plan"]["holdId"].as_str().unwrap().to_owned();
+    let id = property["status"]["plan"]["holdId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(held.message.contains(&id), "{}", held.message);
     assert!(operator.metric("opendoor_held_steps", "ApprovalRequired") >= 1.0);
     assert_eq!(site.writes(), 0);
     let patch = json!({ "spec": { "approve": id } }).to_string();
-    let approve = ["patch", "property", "harbor-point", "--type=merge", "-p", &patch];
+    let approve = [
+        "patch",
+        "property",
+        "harbor-point",
+        "--type=merge",
+        "-p",
+        &patch,
+    ];
     site.namespace.kubectl(&approve).works();
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
@@ -163,9 +220,17 @@ fn two_properties_of_one_building_are_told_and_only_the_first_acts() {
     site.apply(&second);
     let refused = site.until("property", "second", "Stalled", "True");
     assert_eq!(refused.reason, "BuildingClaimedTwice");
-    assert!(refused.message.contains("harbor-point"), "{}", refused.message);
+    assert!(
+        refused.message.contains("harbor-point"),
+        "{}",
+        refused.message
+    );
     wait_until(PATIENCE, "the portfolio counts both", || {
         let counts = site.object("portfolio", "harbor-living")["status"]["properties"].clone();
-        if counts == json!({ "total": 2, "ready": 1, "stalled": 1 }) { Ok(()) } else { Err(counts.to_string()) }
+        if counts == json!({ "total": 2, "ready": 1, "stalled": 1 }) {
+            Ok(())
+        } else {
+            Err(counts.to_string())
+        }
     });
 }

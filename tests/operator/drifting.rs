@@ -19,9 +19,16 @@ fn a_hand_edit_is_found_restored_and_counted() {
     wait_until(PATIENCE, "said", || {
         let events = site.events("parcel");
         let said = |reason: &str| events.iter().any(|said| said == reason);
-        if said("DriftFound") && said("DriftRepaired") { Ok(()) } else { Err(format!("{events:?}")) }
+        if said("DriftFound") && said("DriftRepaired") {
+            Ok(())
+        } else {
+            Err(format!("{events:?}"))
+        }
     });
-    assert_eq!(operator.metric("opendoor_drift_found_total", "changed"), 1.0);
+    assert_eq!(
+        operator.metric("opendoor_drift_found_total", "changed"),
+        1.0
+    );
     site.until("da", "parcel", "Drifted", "False");
 }
 
@@ -53,7 +60,10 @@ fn in_observe_and_propose_a_hand_edit_is_only_reported() {
         site.until("da", "parcel", "Drifted", "True");
         site.until("da", "parcel", "Stalled", "True");
         assert_eq!(site.writes(), writes, "{mode}");
-        assert!(site.events("parcel").contains(&String::from("DriftFound")), "{mode}");
+        assert!(
+            site.events("parcel").contains(&String::from("DriftFound")),
+            "{mode}"
+        );
     }
 }
 
@@ -65,10 +75,18 @@ fn access_added_by_hand_is_counted_and_left_alone() {
     site.edit_door("Package Room", &json!({ "partner": "TourPass" }));
     wait_until(PATIENCE, "counted", || {
         let found = operator.metric("opendoor_drift_found_total", "added");
-        if found >= 1.0 { Ok(()) } else { Err(found.to_string()) }
+        if found >= 1.0 {
+            Ok(())
+        } else {
+            Err(found.to_string())
+        }
     });
     assert_eq!(site.on_door("Package Room").as_deref(), Some("TourPass"));
     let property = site.object("property", "harbor-point");
     assert_eq!(property["status"]["counts"]["unmanaged"], 1);
-    assert_eq!(site.until("property", "harbor-point", "Ready", "True").status, "True");
+    assert_eq!(
+        site.until("property", "harbor-point", "Ready", "True")
+            .status,
+        "True"
+    );
 }

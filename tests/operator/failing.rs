@@ -24,13 +24,20 @@ fn a_missing_secret_is_told_and_a_rotated_one_is_used_without_a_restart() {
     let told = site.until("property", "harbor-point", "Stalled", "True");
     assert_eq!(told.reason, "CredentialsMissing");
     assert!(told.message.contains("door-os"), "{}", told.message);
-    assert_eq!(site.until("pf", "harbor-living", "Stalled", "True").reason, "CredentialsMissing");
+    assert_eq!(
+        site.until("pf", "harbor-living", "Stalled", "True").reason,
+        "CredentialsMissing"
+    );
     site.secret("canary-wrong-secret").works();
     site.until_reason("property", "harbor-point", "Ready", "CredentialsInvalid");
     site.secret("demo").works();
     site.until("property", "harbor-point", "Ready", "True");
     // Neither secret is anywhere in what it logged, said or measured.
-    let objects = site.namespace.kubectl(&["get", "opendoor,events", "-o", "json"]).works().out;
+    let objects = site
+        .namespace
+        .kubectl(&["get", "opendoor,events", "-o", "json"])
+        .works()
+        .out;
     for text in [operator.log(), objects, operator.get("/metrics").1] {
         assert!(!text.contains("canary-wrong-secret"));
     }
@@ -40,10 +47,18 @@ fn a_missing_secret_is_told_and_a_rotated_one_is_used_without_a_restart() {
 fn while_door_os_is_down_nothing_is_known_and_nothing_is_lost() {
     let (site, _operator) = at_work();
     site.faults(&json!([{ "kind": "serverError" }]));
-    site.until_reason("property", "harbor-point", "Reconciling", "BackendUnavailable");
+    site.until_reason(
+        "property",
+        "harbor-point",
+        "Reconciling",
+        "BackendUnavailable",
+    );
     site.delete(&["da", "parcel"]);
     std::thread::sleep(Duration::from_secs(4));
-    assert!(!site.object("da", "parcel").is_null(), "it stays until its access is gone");
+    assert!(
+        !site.object("da", "parcel").is_null(),
+        "it stays until its access is gone"
+    );
     site.faults(&json!([]));
     site.until_gone("da", "parcel");
     assert_eq!(site.on_door("Mail Room"), None);
@@ -58,10 +73,21 @@ fn a_lost_ledger_is_a_first_contact_and_a_damaged_one_stops_its_building() {
     let name = wait_until(PATIENCE, "a new ledger", || {
         let found = site
             .system
-            .kubectl(&["get", "configmaps", "-l", "opendoor.dev/ledger", "-o", "name"])
+            .kubectl(&[
+                "get",
+                "configmaps",
+                "-l",
+                "opendoor.dev/ledger",
+                "-o",
+                "name",
+            ])
             .works()
             .out;
-        if found.trim().is_empty() { Err(found) } else { Ok(found.trim().to_owned()) }
+        if found.trim().is_empty() {
+            Err(found)
+        } else {
+            Ok(found.trim().to_owned())
+        }
     });
     site.until("da", "parcel", "Ready", "True");
     let damage = json!({ "binaryData": { "ledger": "AAAA" } }).to_string();
@@ -69,10 +95,18 @@ fn a_lost_ledger_is_a_first_contact_and_a_damaged_one_stops_its_building() {
         .kubectl(&["patch", &name, "--type=merge", "-p", &damage])
         .works();
     let told = site.until_reason("property", "harbor-point", "Stalled", "LedgerUnavailable");
-    assert!(told.message.contains("opendoor-ledger-"), "{}", told.message);
+    assert!(
+        told.message.contains("opendoor-ledger-"),
+        "{}",
+        told.message
+    );
     site.delete(&["da", "parcel"]);
     std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(site.writes(), writes, "nothing is changed without the ledger");
+    assert_eq!(
+        site.writes(),
+        writes,
+        "nothing is changed without the ledger"
+    );
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     assert!(!site.object("da", "parcel").is_null());
 }
@@ -111,12 +145,26 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     site.until("da", "parcel", "Ready", "True");
     let writes = site.writes();
     let crd = "doorassignments.opendoor.dev";
-    server.kubectl(&["delete", "crd", crd, "--wait=false"]).works();
+    server
+        .kubectl(&["delete", "crd", crd, "--wait=false"])
+        .works();
     std::thread::sleep(Duration::from_secs(15));
     assert_eq!(site.writes(), writes);
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     let held = site.until("property", "harbor-point", "Stalled", "True");
     assert_eq!(held.reason, "OwnerMissing", "{}", held.message);
+    // Its objects wait, so the definition does; whoever wants it gone lets them go on purpose, and then
+    // the definition and the object can be made anew.
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    site.namespace.kubectl(&["patch", "da", "parcel", "--type=merge", "-p", free]).works();
+    wait_until(PATIENCE, "the definition is gone", || {
+        let left = server.kubectl(&["get", "crd", crd, "--ignore-not-found"]);
+        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+    });
+    server.install_crds();
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    assert_eq!(site.writes(), writes);
 }
 
 #[test]
@@ -127,7 +175,11 @@ fn without_its_definitions_or_rights_it_is_not_ready_and_says_which() {
     wait_until(PATIENCE, "not ready", || {
         let (status, said) = operator.get("/readyz");
         let named = said.contains("PartnerKey objects") && said.contains("Portfolio objects");
-        if status == 503 && named { Ok(()) } else { Err(said) }
+        if status == 503 && named {
+            Ok(())
+        } else {
+            Err(said)
+        }
     });
     assert_eq!(operator.get("/healthz").0, 200);
     server.install_crds();
@@ -139,7 +191,11 @@ fn without_its_definitions_or_rights_it_is_not_ready_and_says_which() {
     wait_until(PATIENCE, "not ready", || {
         let (status, said) = weak.get("/readyz");
         let named = said.contains("forbidden") && said.contains("doorassignments");
-        if status == 503 && named { Ok(()) } else { Err(said) }
+        if status == 503 && named {
+            Ok(())
+        } else {
+            Err(said)
+        }
     });
 }
 
@@ -152,10 +208,21 @@ fn a_namespace_that_goes_takes_its_access_with_it() {
         .kubectl(&["delete", "namespace", &name, "--wait=false"])
         .works();
     wait_until(PATIENCE, "the namespace is gone", || {
-        let left = site.namespace.server.kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+        let left =
+            site.namespace
+                .server
+                .kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
+        if left.out.trim().is_empty() {
+            Ok(())
+        } else {
+            Err(left.out)
+        }
     });
-    assert_eq!(site.on_door("Mail Room"), None, "its Secret went first, and still it was removed");
+    assert_eq!(
+        site.on_door("Mail Room"),
+        None,
+        "its Secret went first, and still it was removed"
+    );
 }
 
 #[test]
@@ -171,15 +238,32 @@ fn where_the_credentials_went_first_nothing_hangs_for_ever_and_it_is_noted() {
         .works();
     let operator = site.operator("b");
     wait_until(PATIENCE, "the namespace is gone", || {
-        let left = site.namespace.server.kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() { Ok(()) } else { Err(left.out) }
+        let left =
+            site.namespace
+                .server
+                .kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
+        if left.out.trim().is_empty() {
+            Ok(())
+        } else {
+            Err(left.out)
+        }
     });
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     let ledgers = site
         .system
-        .kubectl(&["get", "configmaps", "-l", "opendoor.dev/ledger", "-o", "json"])
+        .kubectl(&[
+            "get",
+            "configmaps",
+            "-l",
+            "opendoor.dev/ledger",
+            "-o",
+            "json",
+        ])
         .works()
         .out;
-    assert!(ledgers.contains("without removing their access"), "{ledgers}");
+    assert!(
+        ledgers.contains("without removing their access"),
+        "{ledgers}"
+    );
     assert!(operator.metric("opendoor_abandoned_claims", "harbor-point") >= 1.0);
 }

@@ -203,7 +203,9 @@ leaseDuration: 9s
 
     /// An object as it is now; null if there is none.
     pub fn object(&self, kind: &str, name: &str) -> Value {
-        let said = self.namespace.kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]);
+        let said = self
+            .namespace
+            .kubectl(&["get", kind, name, "-o", "json", "--ignore-not-found"]);
         if said.out.trim().is_empty() {
             Value::Null
         } else {
@@ -270,7 +272,10 @@ leaseDuration: 9s
         let state = self.call("GET", "/sim/v1/state", &Value::Null);
         let uuid = self.door(door);
         let row = find(&state, "uuid", &uuid).unwrap_or_else(|| panic!("{door} is not in {state}"));
-        let partner = row["partnerUuid"].as_str().or(row["partner"].as_str())?.to_owned();
+        let partner = row["partnerUuid"]
+            .as_str()
+            .or(row["partner"].as_str())?
+            .to_owned();
         ["Parcel Runner", "TourPass", "CleanCo"]
             .into_iter()
             .find(|name| {
@@ -279,6 +284,14 @@ leaseDuration: 9s
                     .is_some_and(|uuid| uuid.to_string() == partner)
             })
             .map(str::to_owned)
+    }
+
+    /// How many keys of that name there are.
+    pub fn keys_named(&self, name: &str) -> usize {
+        let state = self.call("GET", "/sim/v1/state", &Value::Null);
+        let buildings = state["buildings"].as_array().unwrap();
+        let keys = buildings.iter().flat_map(|building| building["keys"].as_array().unwrap());
+        keys.filter(|key| key["name"] == name).count()
     }
 
     /// Writes to DOOR OS so far.

@@ -11,7 +11,11 @@ use crate::operator::{PATIENCE, Site, assignment, key};
 fn settled_at_the_garage() -> (Site, crate::operator::Operator) {
     let site = Site::new("Apply");
     let operator = site.operator("a");
-    site.apply(&assignment("parcel", "Parcel Runner", "Garage Gate, Mail Room"));
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Garage Gate, Mail Room",
+    ));
     site.until("da", "parcel", "Ready", "True");
     for door in ["Garage Gate", "Mail Room"] {
         site.sync(door, "full");
@@ -27,19 +31,41 @@ fn a_removal_from_an_offline_door_is_owed_until_a_full_sync() {
     let owed = site.until("property", "harbor-point", "SyncRequired", "True");
     assert!(owed.message.contains("Garage Gate"), "{}", owed.message);
     site.until("da", "parcel", "SyncRequired", "True");
-    assert!(site.opens("Garage Gate", "Parcel Runner"), "the lock has not heard");
+    assert!(
+        site.opens("Garage Gate", "Parcel Runner"),
+        "the lock has not heard"
+    );
     let order = wait_until(PATIENCE, "an order", || {
         let order = site.object("dso", "harbor-point");
-        if order["status"]["total"] == 1 { Ok(order) } else { Err(order.to_string()) }
+        if order["status"]["total"] == 1 {
+            Ok(order)
+        } else {
+            Err(order.to_string())
+        }
     });
     assert_eq!(order["status"]["doors"][0]["door"], "Garage Gate");
     assert_eq!(order["status"]["doors"][0]["partner"], "Parcel Runner");
     assert!(order["status"]["doors"][0]["deadline"].is_string());
-    assert_eq!(site.until("property", "harbor-point", "Ready", "True").reason, "InSync");
-    let wait = ["wait", "--for=condition=SyncRequired", "--timeout=5s", "da/parcel"];
+    assert_eq!(
+        site.until("property", "harbor-point", "Ready", "True")
+            .reason,
+        "InSync"
+    );
+    let wait = [
+        "wait",
+        "--for=condition=SyncRequired",
+        "--timeout=5s",
+        "da/parcel",
+    ];
     site.namespace.kubectl(&wait).works();
-    assert!(site.events("parcel").contains(&String::from("DoorSyncRequired")));
-    assert_eq!(operator.metric("opendoor_revocations_unproven", "harbor-point"), 1.0);
+    assert!(
+        site.events("parcel")
+            .contains(&String::from("DoorSyncRequired"))
+    );
+    assert_eq!(
+        operator.metric("opendoor_revocations_unproven", "harbor-point"),
+        1.0
+    );
 
     // Deleted by hand, it is made again.
     site.delete(&["dso", "harbor-point"]);
@@ -60,8 +86,14 @@ fn a_removal_from_an_offline_door_is_owed_until_a_full_sync() {
     site.until("property", "harbor-point", "SyncRequired", "False");
     site.until("da", "parcel", "Enforced", "True");
     site.until_gone("dso", "harbor-point");
-    assert!(site.events("harbor-point").contains(&String::from("DoorSyncProven")));
-    assert_eq!(operator.metric("opendoor_revocations_unproven", "harbor-point"), 0.0);
+    assert!(
+        site.events("harbor-point")
+            .contains(&String::from("DoorSyncProven"))
+    );
+    assert_eq!(
+        operator.metric("opendoor_revocations_unproven", "harbor-point"),
+        0.0
+    );
 }
 
 #[test]
@@ -83,13 +115,20 @@ fn a_deleted_object_stays_until_its_access_is_gone_and_one_that_retains_leaves_i
     let site = Site::new("Apply");
     let _operator = site.operator("a");
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
-    site.apply(&key("tours", "TourPass", "Front Entrance").replace("spec:", "spec:\n  deletionPolicy: Retain"));
+    site.apply(
+        &key("tours", "TourPass", "Front Entrance")
+            .replace("spec:", "spec:\n  deletionPolicy: Retain"),
+    );
     site.until("da", "parcel", "Ready", "True");
     site.until("pk", "tours", "Ready", "True");
     let writes = site.writes();
     site.delete(&["pk", "tours"]);
     site.until_gone("pk", "tours");
-    assert_eq!(site.writes(), writes, "a key that is retained is not touched");
+    assert_eq!(
+        site.writes(),
+        writes,
+        "a key that is retained is not touched"
+    );
     site.delete(&["da", "parcel"]);
     site.until_gone("da", "parcel");
     assert_eq!(site.on_door("Mail Room"), None);
@@ -100,17 +139,29 @@ fn a_deleted_object_stays_until_its_access_is_gone_and_one_that_retains_leaves_i
 fn an_assignment_that_is_renamed_never_flaps_a_lock() {
     let site = Site::new("Apply");
     let _operator = site.operator("a");
-    site.apply(&assignment("old", "Parcel Runner", "Mail Room, Package Room"));
+    site.apply(&assignment(
+        "old",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
     site.until("da", "old", "Ready", "True");
     let writes = site.writes();
     // As Flux does it: the new one first.
-    site.apply(&assignment("new", "Parcel Runner", "Mail Room, Package Room"));
+    site.apply(&assignment(
+        "new",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
     site.delete(&["da", "old"]);
     site.until_gone("da", "old");
     site.until("da", "new", "Ready", "True");
     // As Argo CD does it: the old one is pruned first.
     site.delete(&["da", "new"]);
-    site.apply(&assignment("newest", "Parcel Runner", "Mail Room, Package Room"));
+    site.apply(&assignment(
+        "newest",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
     site.until_gone("da", "new");
     site.until("da", "newest", "Ready", "True");
     assert_eq!(site.writes(), writes);
@@ -126,11 +177,19 @@ fn deleting_everything_is_held_and_approved_or_undone() {
     site.until("da", "parcel", "Ready", "True");
     let writes = site.writes();
     site.delete(&["da", "parcel"]);
-    let held = site.until_reason("property", "harbor-point", "Stalled", "RemovalLimitExceeded");
+    let held = site.until_reason(
+        "property",
+        "harbor-point",
+        "Stalled",
+        "RemovalLimitExceeded",
+    );
     assert!(held.message.contains("h-"), "{}", held.message);
     assert_eq!(site.writes(), writes);
     let object = site.object("da", "parcel");
-    assert!(object["metadata"]["deletionTimestamp"].is_string(), "it waits: {object}");
+    assert!(
+        object["metadata"]["deletionTimestamp"].is_string(),
+        "it waits: {object}"
+    );
     // Undone while it is going: its access is left behind on purpose.
     let retain = r#"{"spec":{"deletionPolicy":"Retain"}}"#;
     site.namespace
@@ -145,12 +204,24 @@ fn deleting_everything_is_held_and_approved_or_undone() {
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.writes(), writes);
     site.delete(&["da", "parcel"]);
-    site.until_reason("property", "harbor-point", "Stalled", "RemovalLimitExceeded");
+    site.until_reason(
+        "property",
+        "harbor-point",
+        "Stalled",
+        "RemovalLimitExceeded",
+    );
     let property = site.object("property", "harbor-point");
     let id = property["status"]["plan"]["holdId"].as_str().unwrap();
     let approve = json!({ "spec": { "approve": id } }).to_string();
     site.namespace
-        .kubectl(&["patch", "property", "harbor-point", "--type=merge", "-p", &approve])
+        .kubectl(&[
+            "patch",
+            "property",
+            "harbor-point",
+            "--type=merge",
+            "-p",
+            &approve,
+        ])
         .works();
     site.until_gone("da", "parcel");
     assert_eq!(site.on_door("Mail Room"), None);
@@ -165,9 +236,16 @@ fn a_property_goes_last() {
     site.delete(&["portfolio", "harbor-living"]);
     site.delete(&["property", "harbor-point"]);
     std::thread::sleep(Duration::from_secs(3));
-    assert!(!site.object("property", "harbor-point").is_null(), "an assignment refers to it");
+    assert!(
+        !site.object("property", "harbor-point").is_null(),
+        "an assignment refers to it"
+    );
     site.delete(&["da", "parcel"]);
-    for (kind, name) in [("da", "parcel"), ("property", "harbor-point"), ("portfolio", "harbor-living")] {
+    for (kind, name) in [
+        ("da", "parcel"),
+        ("property", "harbor-point"),
+        ("portfolio", "harbor-living"),
+    ] {
         site.until_gone(kind, name);
     }
     assert_eq!(site.on_door("Mail Room"), None);

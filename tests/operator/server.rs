@@ -126,7 +126,7 @@ fn what_a_deleted_object_owned_is_collected() {
 
 #[test]
 fn a_server_started_again_has_the_same_address_and_objects() {
-    let mut server = ControlPlane::private(&[]);
+    let server = ControlPlane::private(&[]);
     let url = server.url();
     let name = {
         let here = server.namespace();
@@ -145,7 +145,7 @@ fn a_server_started_again_has_the_same_address_and_objects() {
 
 #[test]
 fn a_watch_from_before_a_compaction_is_gone() {
-    let mut server = ControlPlane::private(&["--watch-cache=false"]);
+    let server = ControlPlane::private(&["--watch-cache=false"]);
     let (name, old) = {
         let here = server.namespace();
         here.kubectl(&["create", "configmap", "a"]).works();
@@ -188,11 +188,12 @@ fn the_audit_log_says_who_did_what() {
 /// The end of its stdin is what the server has to notice: that also comes when a test is killed.
 #[test]
 fn a_server_ends_with_whoever_started_it() {
-    let mut server = ControlPlane::private(&["--remove-dir"]);
+    let server = ControlPlane::private(&[]);
     let address = server.url().replace("https://", "");
+    let file = server.ca_file();
     assert!(TcpStream::connect(&address).is_ok());
-    assert!(server.ca_file().exists());
-    server.stop();
+    assert!(file.exists());
+    drop(server);
     assert!(TcpStream::connect(&address).is_err());
-    assert!(!server.ca_file().exists(), "its files go with it");
+    assert!(!file.exists(), "its files go with it");
 }

@@ -18,7 +18,7 @@ const FLAGS: [&str; 4] = ["build", "-trimpath", "-buildvcs=false", "-ldflags=-s 
 struct ToolSet {
     module: &'static str,
     packages: &'static [&'static str],
-    /// What a first build takes on two cores, and how much it leaves on the disk.
+    /// What a first build takes on two cores.
     cost: &'static str,
 }
 
@@ -27,7 +27,7 @@ static CONTROL_PLANE: LazyLock<PathBuf> = LazyLock::new(|| {
     ToolSet {
         module: "control-plane",
         packages: &[".", "./kubectl"],
-        cost: "about 5 minutes and 3 GB of Go's build cache",
+        cost: "4 to 9 minutes on two cores",
     }
     .ready()
 });
@@ -50,7 +50,7 @@ static TOOLS: LazyLock<PathBuf> = LazyLock::new(|| {
             "helm.sh/helm/v4/cmd/helm",
             "github.com/prometheus/prometheus/cmd/promtool",
         ],
-        cost: "about 8 minutes and 3 GB of Go's build cache",
+        cost: "about 8 minutes on two cores",
     }
     .ready()
 });

@@ -231,7 +231,7 @@ impl Controller {
     }
 
     fn is_ready(&self) -> bool {
-        self.ledgers_read && self.context.health.all_listed()
+        self.ledgers_read && self.context.health.sees()
     }
 
     fn next_wake(&self) -> Instant {
@@ -346,11 +346,11 @@ impl Controller {
                         scope.as_ref().is_none_or(|scope| *scope == name.namespace)
                     });
                 self.changed(gone.iter());
-                self.context.health.watch(kind, scope, None);
+                self.context.health.listed(kind, scope);
             }
             Change::Failed(kind, scope, why) => {
                 tracing::warn!(%kind, error = %why, "the watch failed and is begun again");
-                self.context.health.watch(kind, scope, Some(why));
+                self.context.health.failed(kind, scope, why);
             }
         }
     }

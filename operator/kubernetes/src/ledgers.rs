@@ -18,6 +18,7 @@ use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::{Head, Ledger, Unsaved};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::ports::{Event, Ledgers, StoreError};
+use opendoor_reconciler::record::{decode, encode};
 use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -380,10 +381,10 @@ fn identity(map: &ConfigMap) -> Option<(LedgerKey, Name)> {
 }
 
 fn pack(ledger: &Ledger) -> Result<Vec<u8>, String> {
-    let text = serde_json::to_vec(ledger).map_err(|error| error.to_string())?;
+    let record = encode(ledger).map_err(|error| error.to_string())?;
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder
-        .write_all(&text)
+        .write_all(&record)
         .map_err(|error| error.to_string())?;
     encoder.finish().map_err(|error| error.to_string())
 }
@@ -394,16 +395,15 @@ fn unpack(map: &ConfigMap, building: BuildingUuid) -> Result<Ledger, String> {
         .as_ref()
         .and_then(|data| data.get(DATA))
         .ok_or_else(|| format!("it holds no \"{DATA}\""))?;
-    let mut text = Vec::new();
+    let mut record = Vec::new();
     let read = DeflateDecoder::new(packed.0.as_slice())
         .take(LARGEST_UNPACKED + 1)
-        .read_to_end(&mut text)
+        .read_to_end(&mut record)
         .map_err(|error| format!("it is damaged: {error}"))?;
     if u64::try_from(read).unwrap_or(u64::MAX) > LARGEST_UNPACKED {
         return Err(String::from("it unpacks to more than a ledger can hold"));
     }
-    let ledger: Ledger =
-        serde_json::from_slice(&text).map_err(|error| format!("it is damaged: {error}"))?;
+    let ledger = decode(&record).map_err(|error| error.to_string())?;
     if ledger.building != building {
         return Err(format!(
             "it is the ledger of another building, {}",

@@ -21,6 +21,12 @@ const STUCK: Duration = Duration::from_secs(60);
 /// A pass that lasts longer than this is taken for stuck.
 const LONGEST_PASS: Duration = Duration::from_secs(30 * 60);
 
+/// A watch that did not say for so long that it fails has begun again: it waits at most 20 s in between,
+/// and 10 s for a connection.
+const SILENT: Duration = Duration::from_secs(35);
+/// A watch that fails for longer shows what is old; nothing is done on it.
+const BLIND: Duration = Duration::from_secs(60);
+
 /// How this process does. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
 pub struct Health(Arc<Mutex<Doing>>);
@@ -30,12 +36,43 @@ struct Doing {
     turned: Duration,
     /// Passes under way, and since when.
     passes: BTreeMap<String, Duration>,
-    /// Watches, by kind and namespace: what is wrong with each; `None`: nothing.
-    watches: BTreeMap<(Kind, Option<String>), Option<String>>,
+    /// Watches, by kind and namespace.
+    watches: BTreeMap<(Kind, Option<String>), Watch>,
     /// Requests the API server does not allow us.
     forbidden: BTreeMap<&'static str, String>,
     /// The ledgers were read.
     ledgers: Option<String>,
+}
+
+/// How a watch does. That it works again is never said; that it fails is said again and again.
+#[derive(Debug, Default)]
+struct Watch {
+    listed: bool,
+    failing: Option<Failing>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Duration,
+    last: Duration,
+    why: String,
+}
+
+impl Watch {
+    fn failing(&self) -> Option<&Failing> {
+        let now = boottime::now();
+        self.failing
+            .as_ref()
+            .filter(|failing| now.saturating_sub(failing.last) < SILENT)
+    }
+
+    fn problem(&self) -> Option<&str> {
+        match self.failing() {
+            Some(failing) => Some(&failing.why),
+            None if self.listed => None,
+            None => Some("not listed yet"),
+        }
+    }
 }
 
 impl Health {
@@ -47,7 +84,7 @@ impl Health {
             passes: BTreeMap::new(),
             watches: watches
                 .into_iter()
-                .map(|watch| (watch, Some(String::from("not listed yet"))))
+                .map(|watch| (watch, Watch::default()))
                 .collect(),
             forbidden: BTreeMap::new(),
             ledgers: Some(String::from("not read yet")),
@@ -75,15 +112,38 @@ impl Health {
         self.state().passes.remove(property);
     }
 
-    /// How a watch does.
-    pub fn watch(&self, kind: Kind, scope: Option<String>, problem: Option<String>) {
-        self.state().watches.insert((kind, scope), problem);
+    /// A watch listed everything there is.
+    pub fn listed(&self, kind: Kind, scope: Option<String>) {
+        let watch = Watch {
+            listed: true,
+            failing: None,
+        };
+        self.state().watches.insert((kind, scope), watch);
     }
 
-    /// Whether everything was listed.
+    /// A watch failed, and is tried again.
+    pub fn failed(&self, kind: Kind, scope: Option<String>, why: String) {
+        let now = boottime::now();
+        let mut state = self.state();
+        let watch = state.watches.entry((kind, scope)).or_default();
+        let since = watch.failing().map_or(now, |failing| failing.since);
+        watch.failing = Some(Failing {
+            since,
+            last: now,
+            why,
+        });
+    }
+
+    /// Whether everything was listed, and no watch has failed for so long that what we know is old.
     #[must_use]
-    pub fn all_listed(&self) -> bool {
-        self.state().watches.values().all(Option::is_none)
+    pub fn sees(&self) -> bool {
+        let now = boottime::now();
+        self.state().watches.values().all(|watch| {
+            let blind = watch
+                .failing()
+                .is_some_and(|failing| now.saturating_sub(failing.since) > BLIND);
+            watch.listed && !blind
+        })
     }
 
     /// How reading the ledgers went.
@@ -105,12 +165,12 @@ impl Health {
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
         let state = self.state();
-        let watches = state.watches.iter().filter_map(|((kind, scope), problem)| {
+        let watches = state.watches.iter().filter_map(|((kind, scope), watch)| {
             let place = scope.as_ref().map_or_else(
                 || String::from("all namespaces"),
                 |namespace| format!("namespace {namespace}"),
             );
-            let problem = problem.as_ref()?;
+            let problem = watch.problem()?;
             Some(format!("{kind} objects in {place}: {problem}"))
         });
         let forbidden = state
@@ -197,15 +257,16 @@ mod tests {
     #[test]
     fn it_is_ready_when_everything_is_listed_and_allowed() {
         let health = Health::new([(Kind::Property, None)]);
-        assert!(!health.all_listed());
-        health.watch(Kind::Property, None, None);
+        assert!(!health.sees());
+        health.listed(Kind::Property, None);
         health.ledgers(None);
-        assert!(health.unready().is_empty() && health.all_listed());
+        assert!(health.unready().is_empty() && health.sees());
         health.may_not("update leases", String::from("leases is forbidden"));
         assert!(health.unready()[0].contains("not allowed to update leases"));
         health.may("update leases");
         assert!(health.unready().is_empty());
-        health.watch(Kind::Property, None, Some(String::from("not found")));
+        health.failed(Kind::Property, None, String::from("not found"));
         assert!(health.unready()[0].starts_with("Property objects in all namespaces"));
+        assert!(health.sees(), "it is not blind for a moment without a watch");
     }
 }

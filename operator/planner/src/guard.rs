@@ -23,7 +23,7 @@ pub const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 const LEAST_REMOVALS: u32 = 3;
 
 /// What guards a plan, from the Portfolio.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Guard {
     /// Observe, Propose or Apply.
     pub mode: Mode,

@@ -28,10 +28,11 @@ pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Ta
         if want.is_none() && record.claims.is_empty() {
             continue;
         }
-        if taken.stale.binary_search(&row.uuid).is_ok() || ledger.door_has_intent(row.uuid) {
+        if taken.stale.binary_search(&row.uuid).is_ok() {
             continue;
         }
         let claims = match want {
+            _ if ledger.door_has_intent(row.uuid) => not_retained(taken, record, want),
             Some(want) if row.holder == Holder::Partner(want.partner) => {
                 adopted += usize::from(record.claim(want.partner).is_none());
                 as_wanted(taken, record, want)
@@ -93,8 +94,31 @@ fn still_ours(
                 .any(|owner| taken.is_kept(row.uuid, owner))
             || (may_be_there && !released)
     };
-    let still: Vec<Claim> = record.claims.iter().filter(ours).cloned().collect();
-    (still.len() != record.claims.len()).then_some(still)
+    let still = record.claims.iter().filter(ours);
+    let still: Vec<Claim> = still.map(|claim| let_go(taken, claim)).collect();
+    (still != record.claims).then_some(still)
+}
+
+/// The claims on a door about which a write is open, if they change. Who will hold it is not known; but
+/// what every owner left in place when it went is nobody's, whatever the write comes to.
+fn not_retained(taken: &Taken, record: &DoorRecord, want: Option<&DoorWant>) -> Option<Vec<Claim>> {
+    let ours = |claim: &&Claim| {
+        let wanted = want.is_some_and(|want| want.partner == claim.partner);
+        wanted || !claim.owners.iter().all(|owner| retained(taken, owner))
+    };
+    let still = record.claims.iter().filter(ours);
+    let still: Vec<Claim> = still.map(|claim| let_go(taken, claim)).collect();
+    (still != record.claims).then_some(still)
+}
+
+/// A claim without the owners that left what they owned in place; as it is, if that is all of them.
+fn let_go(taken: &Taken, claim: &Claim) -> Claim {
+    let mut left = claim.clone();
+    left.owners.retain(|owner| !retained(taken, owner));
+    if left.owners.is_empty() {
+        left.owners.clone_from(&claim.owners);
+    }
+    left
 }
 
 /// Whether an object's going leaves what it owned in place.

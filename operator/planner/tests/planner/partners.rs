@@ -242,3 +242,21 @@ fn writing_the_uuid_says_which_partner_is_meant() {
         "a key keeps its partner"
     );
 }
+
+#[test]
+fn a_retained_object_lets_go_of_a_door_that_another_object_keeps() {
+    let mut world = World::good();
+    world.assignment("pool-tours", |spec| {
+        spec.deletion_policy = opendoor_api::DeletionPolicy::Retain
+    });
+    world.declare("more", assignment("TourPass", &["Pool"]));
+    world.pass();
+    assert_eq!(world.record("Pool").claims[0].owners.len(), 2);
+    withdraw(&mut world, "TourPass");
+    world.pass();
+    world.remove("pool-tours");
+    assert_quiet(&world.pass());
+    let owners = &world.record("Pool").claims[0].owners;
+    let names: Vec<&str> = owners.iter().map(|owner| owner.name.as_str()).collect();
+    assert_eq!(names, ["more"]);
+}

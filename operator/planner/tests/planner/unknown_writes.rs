@@ -368,3 +368,23 @@ fn a_lost_deletion_is_not_sent_again_once_somebody_holds_the_key() {
         ["DeleteKey \"Vacant tours\" of TourPass HELD HoldersAffected @vacant-tours.yaml"]
     );
 }
+
+#[test]
+fn a_retained_deletion_leaves_a_door_about_which_a_write_is_open() {
+    let mut world = World::good();
+    world.assignment("pool-tours", |spec| {
+        spec.deletion_policy = opendoor_api::DeletionPolicy::Retain
+    });
+    world.pass();
+    world.declare_key(
+        "more",
+        partner_key("Parcel Runner", "More parcels", &[("Pool", false)]),
+    );
+    world.lose_answers(false);
+    assert!(!world.ledger.head.intents.is_empty());
+    world.remove("pool-tours");
+    let plan = world.plan();
+    let removals = plan.steps.iter().filter(|step| step.door.is_some());
+    assert_eq!(removals.count(), 0, "{:?}", lines(&plan));
+    assert!(world.record("Pool").claims.is_empty());
+}

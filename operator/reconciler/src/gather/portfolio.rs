@@ -79,12 +79,17 @@ pub fn portfolio_of(snapshot: &Snapshot, declared: &Declared, head: &Head) -> Lo
         .broken
         .iter()
         .any(|broken| broken.kind == "Portfolio");
-    if broken || head.portfolio.is_some() {
+    // A file that cannot be read may hold the one that says Observe.
+    let hidden = snapshot.unreadable.iter().any(|unreadable| {
+        let text = unreadable.text.as_ref();
+        text.is_none_or(|text| text.contains("Portfolio"))
+    });
+    if broken || hidden || head.portfolio.is_some() {
         return cannot_tell(
             Reason::DeclarationIncomplete,
             String::from(
-                "the Portfolio that looked after this Property is gone or not valid. Nothing is changed until it is back; to \
-                 do without one, declare a Portfolio with `spec: {}`.",
+                "the Portfolio that looks after this Property is gone, not valid or cannot be read. Nothing is changed until it \
+                 is back; to do without one, declare a Portfolio with `spec: {}`.",
             ),
         );
     }

@@ -25,6 +25,7 @@ use opendoor_planner::writes::Answer;
 use crate::gather::{LookedAfterBy, Target, declared_for, portfolio_of};
 use crate::history::events;
 use crate::ports::{Clock, Declarations, Ledgers, Ownership, StoreError};
+use crate::snapshot::Snapshot;
 pub use known::{Begun, Known, Losses};
 use read_back::merge;
 
@@ -133,6 +134,8 @@ struct Pass<'a, D, L, S, C, O> {
     ledger: Ledger,
     declared: Declared,
     guard: Guard,
+    /// What was declared when it was last read between batches, where that was something else.
+    read_anew: Option<Snapshot>,
     /// Refusals that are not the planner's: of the Portfolio, of a read-back.
     own_refusals: Vec<Refusal>,
     settled: Vec<Settled>,
@@ -186,6 +189,7 @@ where
         ledger,
         declared,
         guard: Guard::default(),
+        read_anew: None,
         own_refusals: Vec::new(),
         settled: Vec::new(),
         told: 0,
@@ -214,7 +218,7 @@ where
         mut observed: Observed,
         approvals: &[String],
     ) -> Result<PassReport, PassError> {
-        self.look_after();
+        self.look_after(&self.known.snapshot);
         settle::mark_open_as_unknown(&mut self.ledger, self.ports.clock.now());
         let mut taken = self.take_in(&observed).await?;
         let first = self.plan(&taken, &observed, approvals);
@@ -252,9 +256,9 @@ where
     }
 
     /// Finds the Portfolio, and with it the guard.
-    fn look_after(&mut self) {
+    fn look_after(&mut self, snapshot: &Snapshot) {
         self.own_refusals.clear();
-        self.guard = match portfolio_of(&self.known.snapshot, &self.declared, &self.ledger.head) {
+        self.guard = match portfolio_of(snapshot, &self.declared, &self.ledger.head) {
             LookedAfterBy::Defaults => Guard::default(),
             LookedAfterBy::Portfolio(portfolio) => {
                 let guard = Guard::of(&portfolio.spec);
@@ -383,10 +387,11 @@ where
         Ok(true)
     }
 
-    /// Reads the declarations again. Returns whether they changed.
+    /// Reads the declarations again, the Portfolio among them: who suspends it stops a change under way.
+    /// Returns whether they changed.
     async fn gather_again(&mut self) -> bool {
         let snapshot = self.ports.declarations.read().await;
-        if snapshot == self.known.snapshot {
+        if snapshot == *self.read_anew.as_ref().unwrap_or(&self.known.snapshot) {
             return false;
         }
         let mut heads = self.known.heads.clone();
@@ -394,7 +399,13 @@ where
         let declared = declared_for(&snapshot, &heads, &self.known.buildings, self.target);
         let changed = declared != self.declared;
         self.declared = declared;
-        changed
+        let before = Guard {
+            losses_elsewhere: 0,
+            ..self.guard.clone()
+        };
+        self.look_after(&snapshot);
+        self.read_anew = Some(snapshot);
+        changed || before != self.guard
     }
 
     /// Sends each write of a batch once and commits the answers. Returns whether ownership was lost.

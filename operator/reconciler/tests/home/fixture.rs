@@ -1,5 +1,6 @@
 //! A directory of YAML, a state directory and a simulated DOOR OS, with the real client between.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +12,9 @@ use opendoor_door_os::{
 use opendoor_planner::plan::{Plan, Step};
 use opendoor_reconciler::directory::{Directory, SqliteStore};
 use opendoor_reconciler::pass::{Mandate, PassError, PassReport, Ports};
-use opendoor_reconciler::ports::{Clock, Exclusive};
+use opendoor_reconciler::ports::{Clock, Declarations, Exclusive};
 use opendoor_reconciler::round::{RoundReport, round};
+use opendoor_reconciler::snapshot::Snapshot;
 use opendoor_simulator::contract_check::check_exchange;
 use opendoor_simulator::{Outcome, Simulator, WorldFile};
 use serde_json::{Value, json};
@@ -50,7 +52,7 @@ buildings:
       - { name: Staff, doors: [Front Entrance, Mail Room], holders: { NON_RESIDENT: 2 } }
 ";
 
-struct SimulatorClock(Simulator);
+pub struct SimulatorClock(pub Simulator);
 
 impl Clock for SimulatorClock {
     fn now(&self) -> Timestamp {
@@ -150,13 +152,35 @@ buildings:
         self.attempt(Mandate::Perform, &[]).await
     }
 
+    /// A round in which the declarations change just before they are read the second time.
+    pub async fn run_while(&self, change: impl Fn()) -> Round {
+        let declarations = Changing {
+            directory: Directory::new(self.yaml.path()),
+            reads: Cell::new(0),
+            change,
+        };
+        self.attempt_with(&declarations, Mandate::Perform, &[])
+            .await
+            .unwrap()
+    }
+
     async fn attempt(&self, mandate: Mandate, approvals: &[String]) -> Result<Round, PassError> {
+        let directory = Directory::new(self.yaml.path());
+        self.attempt_with(&directory, mandate, approvals).await
+    }
+
+    async fn attempt_with(
+        &self,
+        declarations: &impl Declarations,
+        mandate: Mandate,
+        approvals: &[String],
+    ) -> Result<Round, PassError> {
         let client = client(self.simulator.clone());
         let store = SqliteStore::open(self.state.path()).unwrap();
         let ports = Ports {
             door_os: &client,
             ledgers: &store,
-            declarations: &Directory::new(self.yaml.path()),
+            declarations,
             clock: &SimulatorClock(self.simulator.clone()),
             ownership: &Exclusive,
         };
@@ -253,6 +277,23 @@ buildings:
             .find(|known| known["uuid"] == partner)
             .and_then(|known| known["name"].as_str())
             .map(str::to_owned)
+    }
+}
+
+/// A directory that changes just before it is read the second time.
+struct Changing<F> {
+    directory: Directory,
+    reads: Cell<u32>,
+    change: F,
+}
+
+impl<F: Fn()> Declarations for Changing<F> {
+    async fn read(&self) -> Snapshot {
+        self.reads.set(self.reads.get() + 1);
+        if self.reads.get() == 2 {
+            (self.change)();
+        }
+        self.directory.read().await
     }
 }
 

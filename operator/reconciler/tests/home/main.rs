@@ -14,5 +14,7 @@ mod faults;
 mod fixture;
 mod holds;
 mod import;
+mod meanwhile;
 mod removals;
 mod rounds;
+mod storms;

@@ -268,6 +268,19 @@ buildings:
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_portfolio_that_cannot_be_read_at_first_contact_never_counts_as_none() {
+    let home = Home::new();
+    home.write("a.yaml", &assignment("a", "Parcel Runner", "Mail Room"));
+    home.write(
+        "portfolio.yaml",
+        "apiVersion: opendoor.dev/v1alpha1\nkind: Portfolio\nmetadata: { name: p }\nspec: { mode: Observe\n",
+    );
+    let round = home.run().await;
+    assert_eq!(round.writes(), 0);
+    assert_eq!(round.refusals(), ["DeclarationIncomplete"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_cost_two_listings_and_the_changes() {
     let home = Home::with_three_pages();
     let doors: Vec<String> = (1..=60).map(|number| format!("D{number}")).collect();

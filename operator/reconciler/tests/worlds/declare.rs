@@ -23,18 +23,44 @@ pub struct Doc {
 /// What an object says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Says {
-    Portfolio {
-        removals: u32,
-        percent: u32,
-    },
+    Portfolio(Looker),
     Property {
         building: String,
         partners: Vec<String>,
         removes_added: bool,
         approve: Option<String>,
+        suspend: bool,
     },
     Assignment(Assignment),
     Key(Key),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Looker {
+    pub removals: u32,
+    pub percent: u32,
+    pub mode: Mode,
+    pub suspend: bool,
+}
+
+impl Looker {
+    /// As a Portfolio is without a word about it.
+    pub fn usual() -> Self {
+        Self {
+            removals: 25,
+            percent: 25,
+            mode: Mode::Apply,
+            suspend: false,
+        }
+    }
+}
+
+/// What a Portfolio lets the product do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Observe,
+    Propose,
+    Apply,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +69,8 @@ pub struct Assignment {
     pub partner: String,
     pub doors: Wanted,
     pub until: Option<Timestamp>,
+    /// What it gave stays when it is deleted.
+    pub retain: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -61,6 +89,8 @@ pub struct Key {
     pub mornings: bool,
     /// Takes over the ordinary key of this name, for good.
     pub adopt: bool,
+    /// The key stays when this is deleted.
+    pub retain: bool,
 }
 
 /// Files by path.
@@ -89,7 +119,7 @@ impl Doc {
 
     pub fn kind(&self) -> &'static str {
         match self.says {
-            Says::Portfolio { .. } => "Portfolio",
+            Says::Portfolio(_) => "Portfolio",
             Says::Property { .. } => "Property",
             Says::Assignment(_) => "DoorAssignment",
             Says::Key(_) => "PartnerKey",
@@ -122,7 +152,7 @@ impl Doc {
         let spec = self.spec();
         let name = self.name.as_str();
         match self.says {
-            Says::Portfolio { .. } => Resource::Portfolio(Portfolio::new(name, typed(spec))),
+            Says::Portfolio(_) => Resource::Portfolio(Portfolio::new(name, typed(spec))),
             Says::Property { .. } => Resource::Property(Property::new(name, typed(spec))),
             Says::Assignment(_) => Resource::DoorAssignment(DoorAssignment::new(name, typed(spec))),
             Says::Key(_) => Resource::PartnerKey(PartnerKey::new(name, typed(spec))),
@@ -131,14 +161,22 @@ impl Doc {
 
     fn spec(&self) -> Value {
         match &self.says {
-            Says::Portfolio { removals, percent } => {
-                json!({"limits": {"removals": removals, "removalsPercent": percent}})
-            }
+            Says::Portfolio(looker) => json!({
+                "limits": {
+                    "removals": looker.removals,
+                    "removalsPercent": looker.percent,
+                    "portfolioRemovals": looker.removals.max(100),
+                    "grants": looker.removals.max(200),
+                },
+                "mode": format!("{:?}", looker.mode),
+                "suspend": looker.suspend,
+            }),
             Says::Property {
                 building,
                 partners,
                 removes_added,
                 approve,
+                suspend,
             } => {
                 let partners: Vec<Value> =
                     partners.iter().map(|name| json!({"name": name})).collect();
@@ -146,6 +184,7 @@ impl Doc {
                     "building": building,
                     "partners": partners,
                     "addedByHand": if *removes_added { "Remove" } else { "Report" },
+                    "suspend": suspend,
                 });
                 if let Some(id) = approve {
                     spec["approve"] = json!(id);
@@ -166,6 +205,9 @@ impl Doc {
                 }
                 if let Some(until) = assignment.until {
                     spec["validity"] = json!({"until": until.to_string()});
+                }
+                if assignment.retain {
+                    spec["deletionPolicy"] = json!("Retain");
                 }
                 spec
             }
@@ -188,9 +230,21 @@ impl Doc {
                 if key.adopt {
                     spec["adopt"] = json!({"acknowledge": "ConvertsToPartnerKeyForGood"});
                 }
+                if key.retain {
+                    spec["deletionPolicy"] = json!("Retain");
+                }
                 spec
             }
         }
+    }
+}
+
+impl Says {
+    pub fn retains(&self) -> bool {
+        matches!(
+            self,
+            Self::Assignment(Assignment { retain: true, .. }) | Self::Key(Key { retain: true, .. })
+        )
     }
 }
 
@@ -221,7 +275,11 @@ impl Repo {
         let mut folders = BTreeSet::new();
         for (path, file) in &self.files {
             if file.unreadable {
-                let names: Vec<&str> = file.docs.iter().map(|doc| doc.name.as_str()).collect();
+                let names: Vec<String> = file
+                    .docs
+                    .iter()
+                    .map(|doc| format!("kind: {}\nname: {}", doc.kind(), doc.name))
+                    .collect();
                 snapshot.unreadable.push(Unreadable {
                     file: path.clone(),
                     line: Some(1),

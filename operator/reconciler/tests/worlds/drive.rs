@@ -1,6 +1,7 @@
 //! One world from its first moment to its last.
 
 mod edits;
+mod end;
 mod happenings;
 
 use std::cell::RefCell;
@@ -9,20 +10,24 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use opendoor_planner::plan::Plan;
+use opendoor_reconciler::attest::Attested;
 use opendoor_reconciler::pass::Mandate;
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::snapshot::Snapshot;
 use opendoor_simulator::Simulator;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::declare::{Doc, Repo};
 use crate::effects::{Beside, Effects, Time};
-use crate::events::Event;
+use crate::events::{Edit, Event, Pick};
 use crate::laws::{Broken, Law, Tally};
 use crate::mutants::Mutant;
-use crate::oracle::{After, Oracle};
+use crate::oracle::{After, Ledgers, Oracle};
 use crate::process::{Desk, Process, Surroundings};
-use crate::store::Disk;
+use crate::store::{Disk, Trouble};
 use crate::tamper::Tamper;
+use crate::themes::Themes;
 use crate::wire::Notes;
 use crate::world::{self, Place};
 use happenings::{call, state};
@@ -76,6 +81,10 @@ struct Scene {
     hold_ids: Vec<(String, String)>,
     /// Something happened outside of rounds since the last one.
     happened: bool,
+    /// What becomes of a commit in the next round.
+    trouble: Option<(u32, Trouble)>,
+    /// What the repository becomes while a round runs.
+    next: Option<Repo>,
 }
 
 impl Scene {
@@ -88,7 +97,8 @@ impl Scene {
             notes: Rc::new(RefCell::new(Notes::default())),
             tamper: Rc::new(Tamper::new(mutant)),
             disk: Rc::new(Disk::default()),
-            desk: Desk::default(),
+            desk: Rc::new(Desk::default()),
+            page: Themes::of(seed).page,
             simulator,
         };
         let oracle = Oracle::new(&place, &state(&around.simulator));
@@ -104,6 +114,8 @@ impl Scene {
             counter: 0,
             hold_ids: Vec::new(),
             happened: true,
+            trouble: None,
+            next: None,
         }
     }
 
@@ -137,15 +149,14 @@ impl Scene {
                 self.round(None, Some(beside)).await.map(drop)
             }
             Event::Edit(edit) => {
-                let mut editor = edits::Editor {
-                    place: &self.place,
-                    now: self.around.time.now(),
-                    hold_ids: &self.hold_ids,
-                    bin: &mut self.bin,
-                    counter: &mut self.counter,
-                };
-                editor.edit(&mut self.repo, edit);
+                self.repo = self.edited(edit);
                 Ok(())
+            }
+            Event::Meanwhile(at, edit) => self.meanwhile(*at, edit).await,
+            Event::Attest(at) => self.attest(*at).await,
+            Event::Store(at, trouble) => {
+                self.trouble = Some((*at, *trouble));
+                self.round(None, None).await.map(drop)
             }
             Event::Happening(happening) => {
                 happenings::happen(self.simulator(), &self.place, happening);
@@ -170,6 +181,58 @@ impl Scene {
         }
     }
 
+    /// The repository after an edit.
+    fn edited(&mut self, edit: &Edit) -> Repo {
+        let mut repo = self.repo.clone();
+        let mut editor = edits::Editor {
+            place: &self.place,
+            now: self.around.time.now(),
+            hold_ids: &self.hold_ids,
+            bin: &mut self.bin,
+            counter: &mut self.counter,
+        };
+        editor.edit(&mut repo, edit);
+        repo
+    }
+
+    /// A round during which the repository changes. Only with one building: what a process had read
+    /// of it when it wrote can be told then.
+    async fn meanwhile(&mut self, at: u32, edit: &Edit) -> Result<(), Broken> {
+        if self.place.buildings.len() > 1 {
+            return Ok(());
+        }
+        let repo = self.edited(edit);
+        let (desk, snapshot) = (Rc::clone(&self.around.desk), self.snapshot(&repo));
+        let beside: Beside = Box::new(move |count| {
+            if count >= at {
+                desk.change(snapshot.clone());
+            }
+            count >= at
+        });
+        self.next = Some(repo);
+        let round = self.round(None, Some(beside)).await.map(drop);
+        if let Some(repo) = self.next.take() {
+            self.repo = repo;
+        }
+        round
+    }
+
+    /// A person attests a door at which something is owed.
+    async fn attest(&mut self, at: Pick) -> Result<(), Broken> {
+        let owing = owing(&self.around.disk.ledgers());
+        let Some(count) = u32::try_from(owing.len()).ok().filter(|count| *count > 0) else {
+            return Ok(());
+        };
+        let door = owing[usize::try_from(at % count).unwrap()];
+        self.begin(None, None)?;
+        let attested = self.process.attest(&self.around, &door.to_string()).await;
+        self.end(None)?;
+        if let Some(Ok(Attested::Noted { .. })) = attested {
+            self.oracle.note_attested(door);
+        }
+        Ok(())
+    }
+
     fn set_faults(&self) {
         let faults = Value::Array(self.faults.clone());
         let set = call(self.simulator(), "PUT", "/sim/v1/faults", &faults);
@@ -184,10 +247,17 @@ impl Scene {
     }
 
     fn gather(&self) {
-        let mut snapshot = self.repo.snapshot();
+        self.around.desk.lay(self.snapshot(&self.repo), self.mutant);
+    }
+
+    fn snapshot(&self, repo: &Repo) -> Snapshot {
+        self.gathered(repo.snapshot())
+    }
+
+    fn gathered(&self, mut snapshot: Snapshot) -> Snapshot {
         let door = &self.place.buildings[0].doors[0];
         self.mutant.gathers(&mut snapshot, &self.hold_ids, door);
-        *self.around.desk.0.borrow_mut() = snapshot;
+        snapshot
     }
 
     /// One round, judged. Returns whether it left everything as it was.
@@ -196,6 +266,25 @@ impl Scene {
         crash_at: Option<u32>,
         beside: Option<Beside>,
     ) -> Result<bool, Broken> {
+        self.begin(crash_at, beside)?;
+        let (commits, writes) = (self.around.disk.commits(), self.writes());
+        let report = self.process.round(&self.around, Mandate::Perform).await;
+        self.around.effects.begin(None, None);
+        let report = match report {
+            Some(Ok(report)) => Some(report),
+            Some(Err(_)) => None,
+            None => {
+                self.process = Process::start(&self.around);
+                None
+            }
+        };
+        let whole = report.is_some();
+        self.end(report)?;
+        Ok(self.around.disk.commits() == commits && self.writes() == writes && whole)
+    }
+
+    /// Everything is laid ready for a process to look at.
+    fn begin(&mut self, crash_at: Option<u32>, beside: Option<Beside>) -> Result<(), Broken> {
         self.gather();
         let still = self.oracle.last_if_still().filter(|_| !self.happened);
         let before = still.unwrap_or_else(|| state(self.simulator()));
@@ -204,18 +293,20 @@ impl Scene {
         self.oracle
             .before_round(&self.repo, &before, &self.around.disk.ledgers(), now)?;
         self.around.notes.borrow_mut().begin();
+        self.around.disk.begin(self.trouble.take());
         self.around.effects.begin(crash_at, beside);
-        let (commits, writes) = (self.around.disk.commits(), self.writes());
-        let report = self.process.round(&self.around, Mandate::Perform).await;
-        self.around.effects.begin(None, None);
-        let mut report = match report {
-            Some(Ok(report)) => Some(report),
-            Some(Err(_)) => None,
-            None => {
-                self.process = Process::start(&self.around);
-                None
-            }
-        };
+        Ok(())
+    }
+
+    /// What a process did is judged.
+    fn end(&mut self, mut report: Option<RoundReport>) -> Result<(), Broken> {
+        if self.around.desk.was_read_anew()
+            && let Some(repo) = self.next.take()
+        {
+            self.repo = repo;
+            self.oracle
+                .declared_anew(&self.repo, self.around.time.now());
+        }
         if let Some(report) = &mut report {
             self.note_holds(report);
             for pass in report
@@ -234,9 +325,9 @@ impl Scene {
             ledgers: &self.around.disk.ledgers(),
             report: report.as_ref(),
             notes: &notes,
+            commits: &self.around.disk.round(),
             stale,
-        })?;
-        Ok(self.around.disk.commits() == commits && self.writes() == writes && report.is_some())
+        })
     }
 
     fn writes(&self) -> u64 {
@@ -268,9 +359,7 @@ impl Scene {
             rng.shuffle(&mut snapshot.objects);
             rng.shuffle(&mut snapshot.broken);
             rng.shuffle(&mut snapshot.unreadable);
-            let door = &self.place.buildings[0].doors[0];
-            self.mutant.gathers(&mut snapshot, &self.hold_ids, door);
-            *self.around.desk.0.borrow_mut() = snapshot;
+            self.around.desk.lay(self.gathered(snapshot), self.mutant);
         }
         let second = self.look().await;
         self.oracle
@@ -297,66 +386,19 @@ impl Scene {
             .filter_map(|(_, pass)| pass.as_ref().ok());
         passes.map(|pass| words(&pass.plan)).collect()
     }
+}
 
-    /// Faults end, everything becomes readable, time passes; then DOOR OS must be as declared, and stay.
-    async fn ending(&mut self) -> Result<(), Broken> {
-        self.faults.clear();
-        self.set_faults();
-        for file in self.repo.files.values_mut() {
-            file.unreadable = false;
-        }
-        self.wait(12).await;
-        self.until_no_change().await?;
-        self.wait(3 * 24 * 60).await;
-        self.until_no_change().await?;
-        self.wait(45).await;
-        self.until_no_change().await?;
-        self.oracle.at_rest()?;
-        let bytes = self.around.disk.bytes();
-        for _ in 0..2 {
-            self.wait(5).await;
-            let quiet = self.round(None, None).await?;
-            self.oracle.tally.premise(Law::ThenQuiet);
-            if !quiet || bytes != self.around.disk.bytes() {
-                return Err(Broken {
-                    law: Law::ThenQuiet,
-                    how: format!(
-                        "a round after everything was done was not quiet: {:?}",
-                        self.around.notes.borrow().sent
-                    ),
-                });
-            }
-        }
-        self.sync_everything().await
-    }
-
-    async fn until_no_change(&mut self) -> Result<(), Broken> {
-        for _ in 0..12 {
-            if self.round(None, None).await? {
-                return Ok(());
-            }
-            self.wait(12).await;
-        }
-        Err(Broken {
-            law: Law::ThenQuiet,
-            how: format!(
-                "still changing after twelve rounds: {:?}",
-                self.around.notes.borrow().sent
-            ),
-        })
-    }
-
-    async fn sync_everything(&mut self) -> Result<(), Broken> {
-        self.oracle.before_syncs(&self.around.disk.ledgers());
-        let doors = self.oracle.doors_with_device();
-        for door in doors {
-            let path = format!("/app/v1/doors/{door}/sync");
-            call(self.simulator(), "POST", &path, &serde_json::json!({}));
-        }
-        self.happened = true;
-        self.round(None, None).await?;
-        self.oracle.after_syncs(&self.around.disk.ledgers())
-    }
+/// Doors at which a ledger says that something is owed.
+fn owing(ledgers: &Ledgers) -> Vec<Uuid> {
+    let records = ledgers.values().flat_map(|ledger| ledger.1.as_object());
+    let owing = records.flatten().filter(|(_, record)| {
+        let entries = record["mayOpen"].as_array().into_iter().flatten();
+        !record["unknown"].is_null()
+            || entries
+                .into_iter()
+                .any(|entry| !entry["goneSince"].is_null())
+    });
+    owing.map(|(door, _)| door.parse().unwrap()).collect()
 }
 
 /// What a plan says, as text; without what time alone may change between two looks.

@@ -4,6 +4,10 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
+use crate::declare::Mode;
+use crate::store::Trouble;
+use crate::themes;
+
 /// A number that picks a subject.
 pub type Pick = u32;
 
@@ -30,6 +34,12 @@ pub enum Event {
     Repaired,
     /// The plan is made again from the same objects in another order.
     Shuffle(u64),
+    /// A person says that the lock of a door was synced.
+    Attest(Pick),
+    /// A round in which the commit of this number meets trouble.
+    Store(u32, Trouble),
+    /// A round, and a change of the repository just before one of its effects.
+    Meanwhile(u32, Edit),
 }
 
 /// A change of the repository.
@@ -60,6 +70,14 @@ pub enum Edit {
     ListPartner(Pick, Pick),
     UnlistPartner(Pick, Pick),
     RemovesAdded(Pick, bool),
+    Mode(Mode),
+    Suspend(bool),
+    SuspendProperty(Pick, bool),
+    Retain(Pick, bool),
+    /// An assignment names every door there is.
+    EveryDoor(Pick),
+    /// An assignment names one door.
+    FewDoors(Pick),
 }
 
 /// Something that happens outside of the product.
@@ -110,6 +128,7 @@ pub fn of(seed: u64) -> Vec<Event> {
             _ => {}
         }
     }
+    themes::weave(seed, &mut events);
     events
 }
 

@@ -30,6 +30,7 @@ mod process;
 mod shrink;
 mod store;
 mod tamper;
+mod themes;
 mod wire;
 mod world;
 
@@ -98,6 +99,11 @@ fn every_law_holds_in_random_worlds() {
     assert!(
         count < 100 || idle.is_empty(),
         "laws whose premise never held: {idle:?}"
+    );
+    let missed = tally.missed();
+    assert!(
+        count < WORLDS || missed.is_empty(),
+        "what no world went through: {missed:?}"
     );
 }
 

@@ -63,6 +63,26 @@ pub enum Mutant {
     UnknownIsEnforced,
     /// The first of the declarations counts more than the others.
     OrderMatters,
+    /// Mode Observe is taken for Apply.
+    ObserveIsApply,
+    /// Mode Propose is taken for Apply.
+    ProposeIsApply,
+    /// `suspend` of a Portfolio is not looked at.
+    PortfolioNeverSuspended,
+    /// `suspend` of a Property is not looked at.
+    PropertyNeverSuspended,
+    /// What is declared is read once a round.
+    DeclarationsReadOnce,
+    /// `deletionPolicy` is not looked at.
+    RetainIsRemove,
+    /// A person's word that a lock was synced is taken as proof.
+    AttestationIsProof,
+    /// What is attested is reported as enforced.
+    AttestedIsEnforced,
+    /// A commit that failed is taken as made.
+    FailedCommitIsCommitted,
+    /// The first page of a list is taken as all of it.
+    FirstPageIsAll,
 }
 
 impl Mutant {
@@ -78,10 +98,10 @@ impl Mutant {
         (Self::TimeIsProof, 1),
         (Self::PassiveSyncIsProof, 25),
         (Self::LocksNeverFallBack, 40),
-        (Self::OverwritesWhatIsThere, 1),
+        (Self::OverwritesWhatIsThere, 3),
         (Self::SendsAgainUnread, 90),
         (Self::PartialListIsWhole, 31),
-        (Self::UnreadableIsAbsent, 5),
+        (Self::UnreadableIsAbsent, 32),
         (Self::InvalidIsAbsent, 42),
         (Self::ChargesForgotten, 6),
         (Self::HoldsForgotten, 1),
@@ -91,10 +111,20 @@ impl Mutant {
         (Self::EveryoneIsListed, 3),
         (Self::OneDoorMore, 2),
         (Self::NewMarkEachTime, 4),
-        (Self::RefusedIsApplied, 98),
+        (Self::RefusedIsApplied, 170),
         (Self::HandEditsHidden, 1),
         (Self::UnknownIsEnforced, 9),
         (Self::OrderMatters, 2),
+        (Self::ObserveIsApply, 5),
+        (Self::ProposeIsApply, 17),
+        (Self::PortfolioNeverSuspended, 35),
+        (Self::PropertyNeverSuspended, 36),
+        (Self::DeclarationsReadOnce, 101),
+        (Self::RetainIsRemove, 1),
+        (Self::AttestationIsProof, 1),
+        (Self::AttestedIsEnforced, 11),
+        (Self::FailedCommitIsCommitted, 5),
+        (Self::FirstPageIsAll, 20),
     ];
 
     /// Changes what is committed. `false`: it is not kept at all.
@@ -113,6 +143,9 @@ impl Mutant {
             }
             Self::PendingGrantsForgotten => {
                 records.for_each(|it| keep_entries(it, |entry| entry.get("intent").is_none()));
+            }
+            Self::AttestationIsProof => {
+                records.for_each(|it| keep_entries(it, |entry| entry.get("attested").is_none()));
             }
             Self::UnknownHistoryForgotten => records.for_each(|record| {
                 record.as_object_mut().unwrap().remove("unknown");
@@ -166,6 +199,28 @@ impl Mutant {
                         })
                         .collect();
                 }
+                (Self::ObserveIsApply, Resource::Portfolio(portfolio))
+                    if portfolio.spec.mode == opendoor_api::Mode::Observe =>
+                {
+                    portfolio.spec.mode = opendoor_api::Mode::Apply;
+                }
+                (Self::ProposeIsApply, Resource::Portfolio(portfolio))
+                    if portfolio.spec.mode == opendoor_api::Mode::Propose =>
+                {
+                    portfolio.spec.mode = opendoor_api::Mode::Apply;
+                }
+                (Self::PortfolioNeverSuspended, Resource::Portfolio(portfolio)) => {
+                    portfolio.spec.suspend = false;
+                }
+                (Self::PropertyNeverSuspended, Resource::Property(property)) => {
+                    property.spec.suspend = false;
+                }
+                (Self::RetainIsRemove, Resource::DoorAssignment(assignment)) => {
+                    assignment.spec.deletion_policy = opendoor_api::DeletionPolicy::Remove;
+                }
+                (Self::RetainIsRemove, Resource::PartnerKey(key)) => {
+                    key.spec.deletion_policy = opendoor_api::DeletionPolicy::Remove;
+                }
                 (Self::OneDoorMore, Resource::DoorAssignment(assignment)) => {
                     if let Some(doors) = &mut assignment.spec.doors
                         && !doors.iter().any(|known| known == door)
@@ -180,14 +235,19 @@ impl Mutant {
 
     /// Changes what is reported.
     pub fn reports(self, statuses: &mut [ObjectStatus]) {
-        if self != Self::UnknownIsEnforced {
-            return;
-        }
+        let hides = |reason: &str| match self {
+            Self::UnknownIsEnforced => true,
+            Self::AttestedIsEnforced => reason == "Attested",
+            _ => false,
+        };
         for condition in statuses
             .iter_mut()
             .flat_map(|status| &mut status.conditions)
         {
-            if condition.kind == "Enforced" && condition.status == "Unknown" {
+            if condition.kind == "Enforced"
+                && condition.status == "Unknown"
+                && hides(&condition.reason)
+            {
                 condition.status = String::from("True");
             }
         }

@@ -1,7 +1,7 @@
 //! Ledgers as bytes in memory: what is not committed is lost with the process.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use opendoor_planner::ids::BuildingUuid;
@@ -14,6 +14,30 @@ use serde_json::Value;
 use crate::effects::Effects;
 use crate::mutants::Mutant;
 
+/// What may become of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It is refused: nothing of it is kept.
+    Refused,
+    /// It is kept, and the answer is an error all the same.
+    AnswerLost,
+    /// Another process wrote since the ledger was loaded.
+    Overtaken,
+    /// Not a commit: the ledger cannot be read.
+    Unreadable,
+}
+
+/// What became of commits in a round.
+#[derive(Clone, Debug, Default)]
+pub struct Commits {
+    count: u32,
+    trouble: Option<(u32, Trouble)>,
+    /// Buildings of which a commit failed, as the process was told.
+    pub failed: BTreeSet<uuid::Uuid>,
+    /// The trouble that was met; and whether that commit began writes.
+    pub met: Option<(Trouble, bool)>,
+}
+
 /// What outlives a process.
 #[derive(Debug, Default)]
 pub struct Disk {
@@ -21,6 +45,7 @@ pub struct Disk {
     commits: Cell<u64>,
     /// What the writes begun in the last commit are about: paths of their doors and keys.
     under_way: RefCell<Vec<String>>,
+    round: RefCell<Commits>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -33,10 +58,76 @@ struct Kept {
     version: u64,
 }
 
+impl Kept {
+    fn of(ledger: &Ledger) -> Self {
+        let head = serde_json::to_value(&ledger.head).unwrap();
+        let doors = serde_json::to_value(&ledger.doors).unwrap();
+        Self {
+            head: serde_json::to_vec(&head).unwrap(),
+            doors: serde_json::to_vec(&doors).unwrap(),
+            values: Rc::new((head, doors)),
+            version: 0,
+        }
+    }
+}
+
 impl Disk {
     /// How often anything was committed.
     pub fn commits(&self) -> u64 {
         self.commits.get()
+    }
+
+    /// A round begins, in which the commit of this number meets trouble.
+    pub fn begin(&self, trouble: Option<(u32, Trouble)>) {
+        *self.round.borrow_mut() = Commits {
+            trouble,
+            ..Commits::default()
+        };
+    }
+
+    /// What became of the commits of this round so far.
+    pub fn round(&self) -> Commits {
+        self.round.borrow().clone()
+    }
+
+    /// Buildings of which a commit of this round failed.
+    pub fn failed(&self) -> BTreeSet<uuid::Uuid> {
+        self.round.borrow().failed.clone()
+    }
+
+    /// Counts a commit, and says what trouble it meets.
+    fn meets(&self, ledger: &Ledger) -> Option<Trouble> {
+        let mut round = self.round.borrow_mut();
+        round.count += 1;
+        let (at, trouble) = round.trouble?;
+        if round.count < at || trouble == Trouble::Unreadable {
+            return None;
+        }
+        let intents = ledger.head.intents.iter();
+        let begins = intents.filter(|intent| intent.unknown_since.is_none());
+        round.met = Some((trouble, begins.count() > 0));
+        round.failed.insert(ledger.building.0);
+        round.trouble = None;
+        Some(trouble)
+    }
+
+    /// Whether the ledger can be read.
+    fn reads(&self) -> Result<(), StoreError> {
+        let mut round = self.round.borrow_mut();
+        if !matches!(round.trouble, Some((_, Trouble::Unreadable))) {
+            return Ok(());
+        }
+        round.trouble = None;
+        round.met = Some((Trouble::Unreadable, false));
+        Err(Store::failed("it cannot be read"))
+    }
+
+    /// Another process writes a ledger, with nothing new in it.
+    fn overtake(&self, building: BuildingUuid) {
+        let mut kept = self.kept.borrow_mut();
+        kept.entry(building)
+            .or_insert_with(|| Kept::of(&Ledger::new(building)))
+            .version += 1;
     }
 
     /// Takes what the writes begun in the last commit are about.
@@ -114,6 +205,7 @@ impl Ledgers for Store {
     }
 
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
+        self.disk.reads()?;
         let kept = self.disk.kept.borrow();
         let found = kept.get(&building);
         let version = found.map_or(0, |kept| kept.version);
@@ -127,6 +219,18 @@ impl Ledgers for Store {
 
     async fn commit(&self, ledger: &mut Ledger, _: &[Event]) -> Result<(), StoreError> {
         self.effects.point().await;
+        let trouble = self.disk.meets(ledger);
+        match trouble {
+            Some(Trouble::Refused) => {
+                if self.mutant == Mutant::FailedCommitIsCommitted {
+                    ledger.unsaved = Unsaved::default();
+                    return Ok(());
+                }
+                return Err(Self::failed("no space is left"));
+            }
+            Some(Trouble::Overtaken) => self.disk.overtake(ledger.building),
+            _ => {}
+        }
         let expected = self.loaded.borrow().get(&ledger.building).copied();
         let found = self
             .disk
@@ -156,6 +260,9 @@ impl Ledgers for Store {
             self.disk.kept.borrow_mut().insert(ledger.building, kept);
             self.loaded.borrow_mut().insert(ledger.building, found + 1);
             self.disk.commits.set(self.disk.commits.get() + 1);
+        }
+        if trouble == Some(Trouble::AnswerLost) {
+            return Err(Self::failed("the disk did not answer"));
         }
         ledger.unsaved = Unsaved::default();
         self.effects.point().await;

@@ -88,6 +88,10 @@ impl Tamper {
         if self.mutant == Mutant::PartialListIsWhole {
             self.complete(request, &mut body);
         }
+        if self.mutant == Mutant::FirstPageIsAll && !body["nextPageToken"].is_null() {
+            body["nextPageToken"] = Value::Null;
+            self.complete(request, &mut body);
+        }
         let now = simulator.now();
         let single = body.get("accessRevision").is_some();
         if single {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::effects::{Effects, Time};
+use crate::process::Desk;
 use crate::store::Disk;
 use crate::tamper::Tamper;
 
@@ -29,6 +30,14 @@ pub struct Sent {
     pub call: String,
     /// A committed ledger held it.
     pub written_down: bool,
+    /// The revision it is conditional on.
+    pub if_match: Option<i64>,
+    /// What was asked.
+    pub request: Value,
+    /// Buildings of which a commit had failed before, in the same round.
+    pub failed: BTreeSet<Uuid>,
+    /// The declarations had changed since the round began, and had been read anew.
+    pub read_anew: bool,
 }
 
 /// What passed.
@@ -42,6 +51,8 @@ pub struct Notes {
     pub sent: Vec<Sent>,
     /// The lists as last told.
     pub seen: Seen,
+    /// Later pages of lists in this round, and how many of them a fault struck.
+    pub later_pages: (u64, u64),
 }
 
 impl Notes {
@@ -49,9 +60,10 @@ impl Notes {
     pub fn begin(&mut self) {
         self.sent.clear();
         self.seen.clear();
+        self.later_pages = (0, 0);
     }
 
-    fn request(&mut self, request: &Request<Bytes>, disk: &Disk) {
+    fn request(&mut self, request: &Request<Bytes>, disk: &Disk, desk: &Desk) {
         let if_match = request
             .headers()
             .get("if-match")
@@ -69,14 +81,17 @@ impl Notes {
         )
         .unwrap();
         if *request.method() != Method::GET && path.starts_with("/v1/") {
-            let mark = serde_json::from_slice::<Value>(request.body())
-                .ok()
-                .and_then(|body| body["clientRef"].as_str().map(str::to_owned));
+            let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+            let mark = body["clientRef"].as_str();
             let subject = path.split('/').nth(3).unwrap_or_default();
             self.sent.push(Sent {
-                written_down: disk.has_begun(mark.as_deref().unwrap_or(subject)),
+                written_down: disk.has_begun(mark.unwrap_or(subject)),
+                if_match: if_match.trim_matches('"').parse().ok(),
+                failed: disk.failed(),
+                read_anew: desk.was_read_anew(),
                 seen: Rc::new(self.seen.clone()),
                 call: format!("{} {path}", request.method()),
+                request: body,
             });
         }
     }
@@ -130,15 +145,56 @@ pub struct Wire {
     pub notes: Rc<RefCell<Notes>>,
     pub tamper: Rc<Tamper>,
     pub disk: Rc<Disk>,
+    pub desk: Rc<Desk>,
+    /// DOOR OS serves no more rows than this on a page.
+    pub page: Option<usize>,
+}
+
+impl Wire {
+    /// DOOR OS takes a call. It may serve fewer rows on a page than it is asked for.
+    fn serve(&self, request: &Request<Bytes>) -> Outcome {
+        let asked = request.uri().to_string();
+        let (Some(page), true) = (self.page, asked.contains("pageSize=500")) else {
+            return self.simulator.handle(request.clone());
+        };
+        let mut served = request.clone();
+        *served.uri_mut() = asked
+            .replace("pageSize=500", &format!("pageSize={page}"))
+            .parse()
+            .unwrap();
+        if !asked.contains("pageToken") {
+            return self.simulator.handle(served);
+        }
+        let before = struck(&self.simulator);
+        let outcome = self.simulator.handle(served);
+        let is_struck = struck(&self.simulator) > before;
+        let (pages, strikes) = &mut self.notes.borrow_mut().later_pages;
+        *pages += 1;
+        *strikes += u64::from(is_struck);
+        outcome
+    }
+}
+
+/// How often faults have struck.
+fn struck(simulator: &Simulator) -> u64 {
+    let request = Request::builder().uri("/sim/v1/faults").body(Bytes::new());
+    let Outcome::Respond { response, .. } = simulator.handle(request.unwrap()) else {
+        return 0;
+    };
+    let faults: Value = serde_json::from_slice(response.body()).unwrap();
+    let faults = faults.as_array().into_iter().flatten();
+    faults.filter_map(|fault| fault["struck"].as_u64()).sum()
 }
 
 impl Transport for Wire {
     async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.effects.point().await;
         self.time.now();
-        self.notes.borrow_mut().request(&request, &self.disk);
+        self.notes
+            .borrow_mut()
+            .request(&request, &self.disk, &self.desk);
         self.tamper.request(&mut request, &self.simulator);
-        let outcome = self.simulator.handle(request.clone());
+        let outcome = self.serve(&request);
         self.effects.point().await;
         match outcome {
             Outcome::Respond { delay, response } => {

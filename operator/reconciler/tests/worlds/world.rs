@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use fastrand::Rng;
 use opendoor_simulator::{Clock, Simulator, WorldFile};
 
-use crate::declare::{Assignment, Doc, File, Key, Repo, Says, Wanted};
+use crate::declare::{Assignment, Doc, File, Key, Looker, Repo, Says, Wanted};
+use crate::themes::Themes;
 
 pub const PARTNERS: [&str; 4] = ["Parcel Runner", "TourPass", "CleanCo", "Homely"];
 const BUILDINGS: [&str; 2] = ["Harbor Point", "Elm Court"];
@@ -35,7 +36,8 @@ pub fn draw(seed: u64) -> (Place, Simulator, Repo) {
     let mut rng = Rng::with_seed(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let partners: Vec<&'static str> = PARTNERS[..rng.usize(2..=4)].to_vec();
     let mut yaml = String::from("partners:\n");
-    let houses = 1 + usize::from(rng.u8(0..3) == 0);
+    let themes = Themes::of(seed);
+    let houses = 1 + usize::from(rng.u8(0..3) == 0 && !themes.large);
     for (index, partner) in partners.iter().enumerate() {
         let at: Vec<&str> = BUILDINGS[..houses]
             .iter()
@@ -61,7 +63,7 @@ pub fn draw(seed: u64) -> (Place, Simulator, Repo) {
     .unwrap();
     let mut buildings = Vec::new();
     for name in &BUILDINGS[..houses] {
-        buildings.push(building(name, &partners, &mut rng, &mut yaml));
+        buildings.push(building(name, &partners, &themes, &mut rng, &mut yaml));
     }
     let clock = Clock::manual(START.parse().unwrap());
     let file = WorldFile::parse(&yaml).unwrap();
@@ -76,15 +78,24 @@ pub fn draw(seed: u64) -> (Place, Simulator, Repo) {
         uuids,
         buildings,
     };
-    let repo = repo(&place, &mut rng);
+    let repo = repo(&place, &themes, &mut rng);
     (place, simulator, repo)
 }
 
-fn building(name: &'static str, partners: &[&str], rng: &mut Rng, yaml: &mut String) -> Building {
+fn building(
+    name: &'static str,
+    partners: &[&str],
+    themes: &Themes,
+    rng: &mut Rng,
+    yaml: &mut String,
+) -> Building {
     writeln!(yaml, "  - name: {name}\n    doors:").unwrap();
     let mut doors: Vec<String> = Vec::new();
     let mut units = Vec::new();
-    let count = rng.usize(4..=14);
+    let count = match rng.usize(4..=14) {
+        few if themes.large => 34 + few,
+        few => few,
+    };
     let twins = rng.u8(0..8) == 0;
     for number in 0..count {
         let unit = rng.u8(0..4) == 0;
@@ -148,10 +159,19 @@ fn building(name: &'static str, partners: &[&str], rng: &mut Rng, yaml: &mut Str
     }
 }
 
-fn repo(place: &Place, rng: &mut Rng) -> Repo {
+fn repo(place: &Place, themes: &Themes, rng: &mut Rng) -> Repo {
     let mut repo = Repo::default();
     if rng.u8(0..3) == 0 {
         add(&mut repo, "portfolio.yaml", Doc::new("main", limits(rng)));
+    }
+    if themes.raised {
+        let says = Says::Portfolio(Looker {
+            removals: 1_000,
+            percent: 100,
+            ..Looker::usual()
+        });
+        repo.files.remove("portfolio.yaml");
+        add(&mut repo, "portfolio.yaml", Doc::new("main", says));
     }
     for building in &place.buildings {
         let partners = place
@@ -165,6 +185,7 @@ fn repo(place: &Place, rng: &mut Rng) -> Repo {
             partners,
             removes_added: rng.u8(0..8) == 0,
             approve: None,
+            suspend: false,
         };
         let folder = &building.property;
         add(
@@ -173,7 +194,11 @@ fn repo(place: &Place, rng: &mut Rng) -> Repo {
             Doc::new(building.property.clone(), says),
         );
         for number in 0..rng.usize(1..=3) {
-            let doc = assignment(place, building, &format!("{folder}-da{number}"), rng);
+            let mut doc = assignment(place, building, &format!("{folder}-da{number}"), rng);
+            if let (true, 0, Says::Assignment(first)) = (themes.large, number, &mut doc.says) {
+                place.partners[0].clone_into(&mut first.partner);
+                first.doors = Wanted::Named(building.doors.clone());
+            }
             add(
                 &mut repo,
                 &format!("{folder}/doors-{}.yaml", number % 2),
@@ -194,10 +219,11 @@ pub fn add(repo: &mut Repo, path: &str, doc: Doc) {
 }
 
 pub fn limits(rng: &mut Rng) -> Says {
-    Says::Portfolio {
+    Says::Portfolio(Looker {
         removals: rng.u32(2..=30),
         percent: rng.u32(10..=100),
-    }
+        ..Looker::usual()
+    })
 }
 
 pub fn assignment(place: &Place, building: &Building, name: &str, rng: &mut Rng) -> Doc {
@@ -213,6 +239,7 @@ pub fn assignment(place: &Place, building: &Building, name: &str, rng: &mut Rng)
         partner,
         doors,
         until: None,
+        retain: false,
     };
     Doc::new(name, Says::Assignment(assignment))
 }
@@ -238,6 +265,7 @@ pub fn key(place: &Place, building: &Building, name: &str, rng: &mut Rng) -> Doc
             doors,
             mornings: rng.bool(),
             adopt,
+            retain: false,
         }),
     )
 }

@@ -8,6 +8,7 @@ mod invariants;
 mod keys;
 mod locks;
 mod pages;
+mod scenarios;
 mod server;
 mod worlds;
 

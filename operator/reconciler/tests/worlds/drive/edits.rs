@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::declare::{Assignment, Doc, File, Key, Repo, Says, Wanted};
+use crate::declare::{Assignment, Doc, File, Key, Looker, Repo, Says, Wanted};
 use crate::events::{Edit, Pick};
 use crate::world::{self, Building, Place};
 
@@ -28,6 +28,21 @@ fn accesses(repo: &mut Repo) -> Vec<&mut Doc> {
     let mut docs = repo.docs_mut();
     docs.retain(|doc| doc.property().is_some());
     docs
+}
+
+/// The Portfolios; where there is none, the first.
+fn portfolio(repo: &mut Repo) -> Vec<&mut Looker> {
+    let mut docs = repo.docs_mut().into_iter();
+    if !docs.any(|doc| matches!(doc.says, Says::Portfolio(_))) {
+        let usual = Doc::new("main", Says::Portfolio(Looker::usual()));
+        world::add(repo, "portfolio.yaml", usual);
+    }
+    let docs = repo.docs_mut().into_iter();
+    docs.filter_map(|doc| match &mut doc.says {
+        Says::Portfolio(looker) => Some(looker),
+        _ => None,
+    })
+    .collect()
 }
 
 fn properties(repo: &mut Repo) -> Vec<&mut Doc> {
@@ -86,9 +101,29 @@ impl Editor<'_> {
             Edit::Limits(seed) => {
                 let mut rng = Rng::with_seed(*seed);
                 for doc in repo.docs_mut() {
-                    if matches!(doc.says, Says::Portfolio { .. }) {
-                        doc.says = world::limits(&mut rng);
+                    if let (Says::Portfolio(looker), Says::Portfolio(limits)) =
+                        (&mut doc.says, world::limits(&mut rng))
+                    {
+                        looker.removals = limits.removals;
+                        looker.percent = limits.percent;
                     }
+                }
+            }
+            Edit::Mode(mode) => portfolio(repo).into_iter().for_each(|it| it.mode = *mode),
+            Edit::Suspend(on) => portfolio(repo).into_iter().for_each(|it| it.suspend = *on),
+            Edit::SuspendProperty(at, on) => {
+                if let Some(doc) = pick(&mut properties(repo), *at)
+                    && let Says::Property { suspend, .. } = &mut doc.says
+                {
+                    *suspend = *on;
+                }
+            }
+            Edit::Retain(at, on) => {
+                if let Some(doc) = pick(&mut accesses(repo), *at)
+                    && let Says::Assignment(Assignment { retain, .. })
+                    | Says::Key(Key { retain, .. }) = &mut doc.says
+                {
+                    *retain = *on;
                 }
             }
             Edit::Approve(at) => self.approve(repo, *at),
@@ -103,6 +138,8 @@ impl Editor<'_> {
                 }
             }
             Edit::Doors(at, _)
+            | Edit::EveryDoor(at)
+            | Edit::FewDoors(at)
             | Edit::Partner(at, _)
             | Edit::Property(at, _)
             | Edit::KeyName(at)
@@ -218,6 +255,10 @@ impl Editor<'_> {
             Edit::Doors(_, seed) => self
                 .building(doc)
                 .map(|building| world::some_doors(building, &mut Rng::with_seed(*seed))),
+            Edit::EveryDoor(_) => self.building(doc).map(|building| building.doors.clone()),
+            Edit::FewDoors(_) => self
+                .building(doc)
+                .map(|building| building.doors[2..3].to_vec()),
             _ => None,
         };
         let mut partners: Vec<&str> = self.place.partners.clone();
@@ -225,12 +266,18 @@ impl Editor<'_> {
         let mut buildings: Vec<&Building> = self.place.buildings.iter().collect();
         match (edit, &mut doc.says) {
             (Edit::RenameObject(_), _) => doc.name = format!("{}-r{}", doc.name, self.counter),
-            (Edit::Doors(..), Says::Assignment(Assignment { doors: wanted, .. })) => {
+            (
+                Edit::Doors(..) | Edit::EveryDoor(_) | Edit::FewDoors(_),
+                Says::Assignment(Assignment { doors: wanted, .. }),
+            ) => {
                 if let Some(doors) = doors {
                     *wanted = Wanted::Named(doors);
                 }
             }
-            (Edit::Doors(..), Says::Key(Key { doors: on_key, .. })) => {
+            (
+                Edit::Doors(..) | Edit::EveryDoor(_) | Edit::FewDoors(_),
+                Says::Key(Key { doors: on_key, .. }),
+            ) => {
                 *on_key = doors
                     .into_iter()
                     .flatten()

@@ -43,6 +43,11 @@ impl Brake {
         self.charged = charged(ledgers);
     }
 
+    /// The declarations changed while the round runs.
+    pub fn also(&mut self, declared: &Declared) {
+        self.time_driven.extend(&declared.time_driven);
+    }
+
     pub fn after(&mut self, ledgers: &Ledgers) {
         self.charged = charged(ledgers);
     }

@@ -5,147 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::memory::{Memory, Object, Standing};
 use super::registry::Registry;
-use crate::declare::{Assignment, File, Key, Repo, Says, Wanted};
-
-/// What the test remembers of every object: refused or unreadable is not absent.
-#[derive(Debug, Default)]
-pub struct Memory(BTreeMap<String, Object>);
-
-#[derive(Clone, Debug, Default)]
-struct Object {
-    /// What was surely accepted last.
-    certain: Option<Says>,
-    /// What may have been accepted.
-    possible: Vec<Says>,
-    /// What it says now, if that can be read and is valid.
-    now: Option<Says>,
-    gone: bool,
-    /// The file it was last read from.
-    path: String,
-}
-
-/// Whether one declaration of an object may follow another.
-fn may_follow(before: &Says, now: &Says) -> bool {
-    match (before, now) {
-        (Says::Key(before), Says::Key(now)) => {
-            before.partner == now.partner && before.property == now.property
-        }
-        (Says::Assignment(before), Says::Assignment(now)) => before.property == now.property,
-        _ => true,
-    }
-}
-
-impl Memory {
-    /// A round reads the repository.
-    pub fn look(&mut self, repo: &Repo) {
-        for object in self.0.values_mut() {
-            object.gone = true;
-            object.now = None;
-        }
-        for (path, file) in &repo.files {
-            for doc in &file.docs {
-                let object = self.0.entry(doc.owner()).or_default();
-                object.gone = false;
-                if file.unreadable || doc.broken {
-                    continue;
-                }
-                object.path.clone_from(path);
-                object.now = Some(doc.says.clone());
-                if !object.possible.contains(&doc.says) {
-                    object.possible.push(doc.says.clone());
-                }
-            }
-        }
-        // What cannot be read may hold an object that is not seen elsewhere.
-        for (owner, object) in &mut self.0 {
-            let path = &object.path;
-            object.gone &= !repo
-                .files
-                .iter()
-                .any(|(at, file)| may_hold(file, owner, at == path));
-        }
-    }
-
-    /// A pass over a property came to its end: what it says now is accepted, where that is allowed.
-    pub fn passed(&mut self, property: &str) {
-        for (owner, object) in &mut self.0 {
-            if object.gone {
-                // It may still be remembered, and come back into force with a file that cannot be read.
-                object.certain = None;
-                continue;
-            }
-            let Some(now) = &object.now else { continue };
-            let here = match now {
-                Says::Assignment(Assignment { property: of, .. })
-                | Says::Key(Key { property: of, .. }) => of == property,
-                Says::Property { .. } => *owner == format!("Property/{property}"),
-                Says::Portfolio { .. } => true,
-            };
-            let follows = match &object.certain {
-                Some(certain) => may_follow(certain, now),
-                None => object
-                    .possible
-                    .iter()
-                    .all(|possible| may_follow(possible, now)),
-            };
-            if here && follows {
-                object.certain = Some(now.clone());
-                object.possible = vec![now.clone()];
-            }
-        }
-    }
-
-    pub fn is_gone(&self, owner: &str) -> bool {
-        self.0.get(owner).is_none_or(|object| object.gone)
-    }
-
-    /// What an object surely says, for comparing.
-    pub fn says(&self, owner: &str) -> String {
-        let object = self.0.get(owner);
-        format!(
-            "{:?}",
-            object.map(|object| (object.gone, object.in_force()))
-        )
-    }
-}
-
-fn may_hold(file: &File, owner: &str, was_here: bool) -> bool {
-    let name = owner.split_once('/').map_or(owner, |(_, name)| name);
-    file.unreadable
-        && (was_here || file.opaque || file.docs.iter().any(|doc| doc.name.contains(name)))
-}
-
-impl Object {
-    /// What is surely in force, if that is sure.
-    fn in_force(&self) -> Option<&Says> {
-        if self.gone {
-            return None;
-        }
-        match (&self.certain, &self.now) {
-            (Some(certain), Some(now)) if may_follow(certain, now) => Some(now),
-            (Some(certain), _) => Some(certain),
-            (None, Some(now)) => self
-                .possible
-                .iter()
-                .all(|possible| may_follow(possible, now))
-                .then_some(now),
-            (None, None) => None,
-        }
-    }
-
-    /// What may be in force.
-    fn perhaps(&self) -> Vec<&Says> {
-        match self.in_force() {
-            Some(says) => vec![says],
-            // A Property that is gone stays in force until nothing of it is left.
-            None if self.gone && !matches!(self.possible.first(), Some(Says::Property { .. })) => {
-                Vec::new()
-            }
-            None => self.possible.iter().chain(&self.certain).collect(),
-        }
-    }
-}
+use crate::declare::{Assignment, Key, Repo, Says, Wanted};
 
 /// A partner key that is surely in force.
 #[derive(Clone, Debug)]
@@ -185,6 +47,8 @@ pub struct Declared {
     pub maybe_listed: BTreeSet<(Uuid, Uuid)>,
     /// Buildings whose Property is there.
     pub managed: BTreeSet<Uuid>,
+    /// What each building's Property and Portfolio let the product do.
+    pub standing: BTreeMap<Uuid, Standing>,
     /// Buildings at which access added by hand may be removed.
     pub removes_added: BTreeSet<Uuid>,
     /// Pairs that come and go with time or with people moving.
@@ -207,7 +71,7 @@ impl Declared {
         for (owner, object) in &memory.0 {
             for says in object.perhaps() {
                 match says {
-                    Says::Portfolio { removals, percent } => limits.push((*removals, *percent)),
+                    Says::Portfolio(looker) => limits.push((looker.removals, looker.percent)),
                     Says::Property { .. } => declared.property(owner, object, says, registry),
                     _ => {}
                 }
@@ -239,6 +103,10 @@ impl Declared {
                 declared.illegal_keys += u64::from(before.partner != now.partner);
             }
         }
+        let properties = registry.properties();
+        declared.standing = properties
+            .map(|(name, building)| (building, memory.standing(name, registry)))
+            .collect();
         declared.approvals = repo
             .readable()
             .filter_map(|(_, doc)| doc.approval())

@@ -7,16 +7,18 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::declared::{Declared, SureKey};
-use super::{Oracle, rows, uuid};
+use super::memory::Standing;
+use super::{Ledgers, Oracle, rows, uuid};
 use crate::laws::{Broken, Law};
 
 impl Oracle {
     /// Judges a world that has come to rest.
-    pub fn at_rest(&mut self) -> Result<(), Broken> {
+    pub fn at_rest(&mut self, ledgers: &Ledgers) -> Result<(), Broken> {
+        self.let_go(ledgers)?;
         let (_, declared) = self.recent.last().unwrap().clone();
         let state = std::mem::take(&mut self.last);
         self.doors_at_rest(&declared, &state)?;
-        let managed = |key: &&SureKey| declared.managed.contains(&key.building);
+        let managed = |key: &&SureKey| looked_after(&declared, key.building);
         for key in declared.sure_keys.iter().filter(managed) {
             self.key_at_rest(key, &state)?;
         }
@@ -37,7 +39,7 @@ impl Oracle {
         for (home, row) in rows(state, "doors") {
             let door = uuid(&row["uuid"]).unwrap();
             let holder = uuid(&row["partnerUuid"]);
-            if self.held_subjects.contains(&door) || !declared.managed.contains(&home) {
+            if self.held_subjects.contains(&door) || !looked_after(declared, home) {
                 continue;
             }
             let wanted: BTreeSet<Uuid> = declared.partners_at(door).collect();
@@ -60,11 +62,10 @@ impl Oracle {
                 }
             }
             let Some(holder) = holder else { continue };
-            // A refused object keeps what it owns.
-            let kept = self
-                .named_by
-                .iter()
-                .any(|(named, owner)| *named == door && self.is_refused(owner));
+            // A refused object keeps what it owns; one that retains leaves it.
+            let kept = self.named_by.iter().any(|(named, owner)| {
+                *named == door && (self.is_refused(owner) || self.retained.perhaps(owner))
+            });
             if kept {
                 continue;
             }
@@ -87,7 +88,14 @@ impl Oracle {
             let perhaps = declared.maybe_keys.iter().any(|(building, _, partner, _)| {
                 *building == home && Some(*partner) == uuid(&row["partnerUuid"])
             });
-            if !made_by_us || perhaps || self.held_subjects.contains(&key) {
+            let stays = uuid(&row["partnerUuid"])
+                .is_some_and(|partner| self.retained.perhaps_key(home, partner));
+            if !made_by_us
+                || perhaps
+                || stays
+                || !acts(declared, home)
+                || self.held_subjects.contains(&key)
+            {
                 continue;
             }
             self.tally.premise(Law::Converges);
@@ -140,6 +148,15 @@ impl Oracle {
             row.unwrap_or(&Value::Null)
         )))
     }
+}
+
+/// Whether a building's Property is there, and nothing keeps the product from acting.
+fn looked_after(declared: &Declared, building: Uuid) -> bool {
+    declared.managed.contains(&building) && acts(declared, building)
+}
+
+fn acts(declared: &Declared, building: Uuid) -> bool {
+    declared.standing.get(&building) == Some(&Standing::Acts)
 }
 
 /// (building, partner) that DOOR has authorised.

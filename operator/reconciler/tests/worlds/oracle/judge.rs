@@ -59,6 +59,7 @@ impl Oracle {
             self.ever_ours
                 .insert((door.door, gained.partner, gained.key));
             self.our_keys.extend(gained.key);
+            self.retained.taken_back(door.door, &gained);
             if gained.key.is_none() {
                 self.surely_ours.insert(pair);
             }
@@ -71,6 +72,7 @@ impl Oracle {
         change: &Change,
         door: &DoorChange,
         causes: &[std::rc::Rc<Declared>],
+        in_round: bool,
     ) -> Result<(), Broken> {
         if self.approved.contains(&change.call) {
             return Ok(());
@@ -85,6 +87,16 @@ impl Oracle {
             let removes_added = causes
                 .iter()
                 .any(|declared| declared.removes_added.contains(&home));
+            if self.retained.holds(door.door, &lost) && !removes_added {
+                // What takes effect late was asked for before.
+                if !in_round || change.late {
+                    continue;
+                }
+                return Err(Broken {
+                    law: Law::RetainedStays,
+                    how: format!("{lost:?} at {} was to stay: {change:?}", door.door),
+                });
+            }
             if !ours && !removes_added {
                 return Err(Broken {
                     law: Law::LossesAreOurs,

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::declared::{Declared, Memory};
+use super::declared::Declared;
 use super::log::Change;
+use super::memory::Memory;
 use super::{rows, uuid};
 use crate::laws::{Broken, Law, Tally};
 
@@ -18,6 +19,12 @@ impl KeyLabels {
     /// An object that is gone may hand its key to another.
     pub fn forget_gone(&mut self, memory: &Memory) {
         self.0.retain(|_, owner| !memory.is_gone(owner));
+    }
+
+    /// Keys that were surely made for an object.
+    pub fn of(&self, owner: &str) -> Vec<Uuid> {
+        let keys = self.0.iter().filter(|(_, of)| of.as_str() == owner);
+        keys.map(|(key, _)| *key).collect()
     }
 
     /// A key was made: for whom, if only one object can have asked.

@@ -198,7 +198,7 @@ impl Oracle {
         for door in &change.doors {
             self.made_by_us.insert((door.door, door.revision));
             self.grants(&change, door, &causes)?;
-            self.losses(&change, door, &causes)?;
+            self.losses(&change, door, &causes, in_round)?;
         }
         let losing = change.doors.iter().any(|door| !door.lost().is_empty());
         if let (Some(seen), true) = (seen, losing) {

@@ -2,6 +2,7 @@
 //! record of what was declared when. Of the product it takes only what a person would be shown: statuses, what
 //! is refused, and what is held under which id.
 
+mod attested;
 mod brake;
 mod declared;
 mod end;
@@ -9,8 +10,11 @@ mod judge;
 mod keys;
 mod locks;
 mod log;
+mod memory;
 mod ownership;
 mod registry;
+mod retained;
+mod sends;
 mod syncs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,13 +29,16 @@ use uuid::Uuid;
 
 use crate::declare::Repo;
 use crate::laws::{Broken, Law, Tally};
+use crate::store::Commits;
 use crate::wire::Notes;
 use crate::world::Place;
 use brake::Brake;
-use declared::{Declared, Memory};
+use declared::Declared;
 use keys::KeyLabels;
 use log::{Access, Change};
+use memory::Memory;
 use registry::Registry;
+use retained::Retained;
 
 /// The ledgers as JSON: head and doors by building.
 pub type Ledgers = BTreeMap<Uuid, Rc<(Value, Value)>>;
@@ -47,6 +54,7 @@ pub struct After<'a> {
     /// `None`: the round failed as a whole, or its process died.
     pub report: Option<&'a RoundReport>,
     pub notes: &'a Notes,
+    pub commits: &'a Commits,
     /// Some rows that were shown may have been old ones.
     pub stale: bool,
 }
@@ -94,6 +102,11 @@ pub struct Oracle {
     held_subjects: BTreeSet<Uuid>,
     /// Objects with a held step.
     held_owners: BTreeSet<String>,
+    /// The declarations changed while the round ran, and that was read.
+    turned: bool,
+    /// The building of every key.
+    key_homes: BTreeMap<Uuid, Uuid>,
+    retained: Retained,
 }
 
 impl Oracle {
@@ -125,6 +138,9 @@ impl Oracle {
             refused: Vec::new(),
             held_subjects: BTreeSet::new(),
             held_owners: BTreeSet::new(),
+            turned: false,
+            key_homes: BTreeMap::new(),
+            retained: Retained::default(),
         }
     }
 
@@ -149,26 +165,42 @@ impl Oracle {
         // What took effect since then was sent in an earlier round.
         self.judge_log(state, None)?;
         self.covers(state, ledgers)?;
-        self.memory.look(repo);
-        let declared = Rc::new(Declared::new(&self.memory, repo, &self.registry, now));
-        self.labels.forget_gone(&self.memory);
-        for id in &declared.approvals {
-            let covered = self.shown.get(id).cloned().unwrap_or_default();
-            self.approved.extend(covered);
-        }
-        self.recent.retain(|(at, _)| now.duration_since(*at) < LATE);
-        self.recent.push((now, Rc::clone(&declared)));
+        self.turned = false;
+        let declared = self.declare(repo, now);
         self.brake.begin(&declared, ledgers);
         self.tally
             .premises(Law::UnreadableLosesNothing, declared.silent_pairs);
         self.tally
             .premises(Law::KeyPartnerIsForGood, declared.illegal_keys);
-        self.named_by.extend(declared.named_by.iter().cloned());
-        self.adopt(&declared);
+        self.key_homes.extend(keys_by_home(state));
         self.before = uuids(state).collect();
         self.beside.clear();
         self.last = state.clone();
         Ok(())
+    }
+
+    /// The declarations changed while a round ran, and the process has read that.
+    pub fn declared_anew(&mut self, repo: &Repo, now: Timestamp) {
+        self.turned = true;
+        let declared = self.declare(repo, now);
+        self.brake.also(&declared);
+    }
+
+    fn declare(&mut self, repo: &Repo, now: Timestamp) -> Rc<Declared> {
+        let retired = self.memory.look(repo);
+        let declared = Rc::new(Declared::new(&self.memory, repo, &self.registry, now));
+        self.retire(retired, &declared);
+        self.labels.forget_gone(&self.memory);
+        for id in &declared.approvals {
+            let covered = self.shown.get(id).cloned().unwrap_or_default();
+            self.approved.extend(covered);
+        }
+        self.note_standing(&declared);
+        self.recent.retain(|(at, _)| now.duration_since(*at) < LATE);
+        self.recent.push((now, Rc::clone(&declared)));
+        self.named_by.extend(declared.named_by.iter().cloned());
+        self.adopt(&declared);
+        declared
     }
 
     /// Judges a round.
@@ -185,7 +217,9 @@ impl Oracle {
         }
         self.partial_views(after);
         self.covers(after.state, after.ledgers)?;
+        self.key_homes.extend(keys_by_home(after.state));
         self.written_down(after.notes)?;
+        self.sends(after)?;
         self.labels.judge(after.state, &mut self.tally)?;
         self.last = after.state.clone();
         let Some(report) = after.report else {
@@ -202,6 +236,8 @@ impl Oracle {
             self.known_partners
                 .extend(known.filter(|(home, _)| *home == here));
             self.enforced(after, target.building.uuid.0, pass)?;
+            self.attested(after, target.building.uuid.0, pass)?;
+            self.note_stopped(target.building.uuid.0, pass);
             if pass.after.complete && !after.stale {
                 let doors = self.registry.doors_of(target.building.uuid.0);
                 self.went_back.retain(|door| !doors.contains(door));
@@ -271,7 +307,7 @@ impl Oracle {
     /// What was declared when a write was decided on: in this round, or, if it took effect late, in a recent one.
     fn causes(&self, change: &Change, in_round: bool) -> Vec<Rc<Declared>> {
         let since = if in_round && !change.late {
-            1
+            1 + usize::from(self.turned)
         } else {
             self.recent.len()
         };
@@ -303,6 +339,11 @@ fn uuids(state: &Value) -> impl Iterator<Item = Uuid> {
     rows(state, "doors")
         .chain(rows(state, "keys"))
         .filter_map(|(_, row)| uuid(&row["uuid"]))
+}
+
+/// The building of every key of a state.
+fn keys_by_home(state: &Value) -> impl Iterator<Item = (Uuid, Uuid)> {
+    rows(state, "keys").filter_map(|(home, row)| Some((uuid(&row["uuid"])?, home)))
 }
 
 /// The rows of a list, over all buildings, each with its building.

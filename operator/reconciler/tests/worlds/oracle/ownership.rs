@@ -22,6 +22,7 @@ impl Oracle {
                     self.ours.insert((*door, entry.partner, entry.key));
                     self.ever_ours.insert((*door, entry.partner, entry.key));
                     self.our_keys.extend(entry.key);
+                    self.retained.taken_back(*door, entry);
                 }
             }
         }

@@ -71,6 +71,16 @@ impl Registry {
             .collect()
     }
 
+    pub fn properties(&self) -> impl Iterator<Item = (&str, Uuid)> {
+        let buildings = self.buildings.iter();
+        buildings.map(|(name, building)| (name.as_str(), *building))
+    }
+
+    /// Whether there is one building only.
+    pub fn is_alone(&self) -> bool {
+        self.buildings.len() == 1
+    }
+
     pub fn building(&self, property: &str) -> Option<Uuid> {
         self.buildings.get(property).copied()
     }

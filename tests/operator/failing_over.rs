@@ -1,0 +1,107 @@
+//! Several replicas, and processes that die or sleep at any moment.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::control_plane::wait_until;
+use crate::operator::{Operator, PATIENCE, Site, assignment, key};
+
+/// Doors of the world that a partner can have without a brake.
+const ALL: &str = "Front Entrance, Mail Room, Package Room, Loading Dock, Garage Gate, Unit 101";
+
+fn holder(site: &Site) -> Option<String> {
+    let leases = site
+        .system
+        .kubectl(&["get", "leases", "-l", "opendoor.dev/lease=shard", "-o", "json"])
+        .works()
+        .json();
+    let holder = leases["items"][0]["spec"]["holderIdentity"].as_str()?;
+    (!holder.is_empty()).then(|| holder.to_owned())
+}
+
+fn held_by(site: &Site) -> String {
+    wait_until(PATIENCE, "a holder", || holder(site).ok_or_else(|| String::from("nobody")))
+}
+
+#[test]
+fn of_two_replicas_one_works_and_the_other_takes_over() {
+    let site = Site::new("Apply");
+    let mut replicas: Vec<(String, Operator)> = ["a", "b"]
+        .into_iter()
+        .map(|identity| (identity.to_owned(), site.operator(identity)))
+        .collect();
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    let first = held_by(&site);
+    let at = replicas.iter().position(|(identity, _)| *identity == first).unwrap();
+    let (_, operator) = replicas.remove(at);
+    operator.kill();
+    site.apply(&assignment("tours", "TourPass", "Package Room"));
+    site.until("da", "tours", "Ready", "True");
+    assert_ne!(held_by(&site), first);
+    assert_eq!(site.writes(), 2, "nothing was done twice");
+}
+
+#[test]
+fn a_replica_that_ends_gives_its_shards_up_at_once() {
+    let site = Site::new("Apply");
+    let operator = site.operator("a");
+    site.until("property", "harbor-point", "Ready", "True");
+    assert_eq!(operator.end(), Some(0));
+    assert_eq!(holder(&site), None);
+}
+
+#[test]
+fn one_that_sleeps_past_its_lease_sends_nothing_more() {
+    let site = Site::new("Apply");
+    let sleeper = site.operator("a");
+    site.until("property", "harbor-point", "Ready", "True");
+    // It sleeps in the middle of a change: DOOR OS answers slowly.
+    site.faults(&json!([{ "kind": "latency", "seconds": 0.4, "method": "PUT" }]));
+    site.apply(&assignment("parcel", "Parcel Runner", ALL));
+    wait_until(PATIENCE, "a change under way", || {
+        let writes = site.writes();
+        if writes > 0 { Ok(()) } else { Err(writes.to_string()) }
+    });
+    sleeper.signal("STOP");
+    site.faults(&json!([]));
+    let _other = site.operator("b");
+    site.until("da", "parcel", "Ready", "True");
+    let before = site.writes();
+    sleeper.signal("CONT");
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(site.writes(), before, "the one that woke sent nothing");
+    // Six doors, and at most one more: the write that was on its way when it fell asleep.
+    assert!((6..=7).contains(&before), "{before}");
+    assert!(site.until("da", "parcel", "Ready", "True").status == "True");
+}
+
+#[test]
+fn killed_at_any_effect_it_ends_in_the_same_state_and_does_nothing_twice() {
+    // Each effect is a write to DOOR OS; it is killed as soon as so many were made.
+    for effect in 1..=7 {
+        let site = Site::new("Apply");
+        let operator = site.operator("a");
+        site.until("property", "harbor-point", "Ready", "True");
+        site.faults(&json!([{ "kind": "latency", "seconds": 0.15, "method": "PUT" }]));
+        site.apply(&assignment("parcel", "Parcel Runner", ALL));
+        site.apply(&key("tours", "TourPass", "Front Entrance"));
+        wait_until(PATIENCE, "effects", || {
+            let writes = site.writes();
+            if writes >= effect { Ok(()) } else { Err(writes.to_string()) }
+        });
+        operator.kill();
+        site.faults(&json!([]));
+        let _again = site.operator("a");
+        site.until("da", "parcel", "Ready", "True");
+        site.until("pk", "tours", "Ready", "True");
+        for door in ALL.split(", ") {
+            assert_eq!(site.on_door(door).as_deref(), Some("Parcel Runner"), "killed after {effect}");
+        }
+        let keys = site.keys_named("tours");
+        assert_eq!(keys, 1, "killed after {effect}: one key");
+        // A write whose answer was lost with the process may be sent again after a read that does not show it.
+        assert!((7..=8).contains(&site.writes()), "killed after {effect}: {}", site.writes());
+    }
+}
