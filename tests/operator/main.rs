@@ -13,7 +13,11 @@
 )]
 
 mod admission;
+mod alerts;
 mod asking;
+mod chart;
+mod chart_admission;
+mod chart_rights;
 mod control_plane;
 mod converging;
 mod deleting_all;

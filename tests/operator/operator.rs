@@ -153,6 +153,11 @@ leaseDuration: 9s
             self.url(),
             self.namespace.name
         );
+        self.configure_with(&config);
+    }
+
+    /// The operator's configuration, whole.
+    pub fn configure_with(&self, config: &str) {
         fs::write(self.folder.path().join("config.yaml"), config).unwrap();
     }
 

@@ -42,6 +42,29 @@ pub fn kubectl() -> PathBuf {
     CONTROL_PLANE.join("kubectl")
 }
 
+/// Other people's programs, which check what we ship for them.
+static TOOLS: LazyLock<PathBuf> = LazyLock::new(|| {
+    ToolSet {
+        module: "tools",
+        packages: &[
+            "helm.sh/helm/v4/cmd/helm",
+            "github.com/prometheus/prometheus/cmd/promtool",
+        ],
+        cost: "about 8 minutes on two cores",
+    }
+    .ready()
+});
+
+/// Renders and checks charts.
+pub fn helm() -> PathBuf {
+    TOOLS.join("helm")
+}
+
+/// Checks alerts.
+pub fn promtool() -> PathBuf {
+    TOOLS.join("promtool")
+}
+
 /// Past cargo's capture of a test's output: somebody is waiting.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "\n== {text}");

@@ -1,0 +1,274 @@
+//! The rights that the chart gives the operator: all that it needs, and no other. The real operator works under them,
+//! and the API server's audit log says what it asked for.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::chart::{documents, of_kind, rendered};
+use crate::control_plane::{ControlPlane, wait_until};
+use crate::operator::{Operator, PATIENCE, PROPERTY, Site, WORLD, assignment, key, portfolio};
+
+/// Something that may be done: verb, group, resource with its subresource.
+type Right = (String, String, String);
+
+/// Installs the chart for a site, and gives the operator the configuration and the identity it would have in its pod.
+fn install(site: &Site, more: &[&str]) -> (String, Vec<Value>) {
+    let connections = json!([{
+        "name": "door", "url": site.url(), "allowedNamespaces": ["*"], "allowLoopback": true, "requestsPerSecond": 2000,
+    }]);
+    let connections = format!("connections={connections}");
+    let release = site.system.name.as_str();
+    let set = [
+        "--set-json",
+        &connections,
+        "--set",
+        "leaseDuration=9s",
+        "--set",
+        "abandonAfter=2s",
+    ];
+    let yaml = rendered(release, release, &[&set, more].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("release.yaml");
+    fs::write(&file, &yaml).unwrap();
+    site.system
+        .server
+        .kubectl(&["apply", "-f", file.to_str().unwrap()])
+        .works();
+    let all = documents(&yaml);
+    let config = of_kind(&all, "ConfigMap")[0]["data"]["config.yaml"]
+        .as_str()
+        .unwrap();
+    site.configure_with(config);
+    let user = format!("service-account-{release}");
+    let token = site
+        .system
+        .kubectl(&["create", "token", release])
+        .works()
+        .out;
+    let server = site.system.server;
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "tests",
+        "clusters": [{ "name": "tests", "cluster": { "server": server.url(), "certificate-authority": server.ca_file() } }],
+        "users": [{ "name": "it", "user": { "token": token.trim() } }],
+        "contexts": [{ "name": "tests", "context": { "cluster": "tests", "user": "it" } }],
+    });
+    fs::write(server.kubeconfig(&user), kubeconfig.to_string()).unwrap();
+    (user, all)
+}
+
+/// Grants, removes, owes a visit, lets go, gives up: everything for which the operator asks the API server for something.
+fn a_whole_life(site: &Site, user: &str) -> Operator {
+    let operator = site.operator_as(user, "a");
+    site.apply(&portfolio("Apply"));
+    site.apply(PROPERTY);
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Garage Gate, Mail Room",
+    ));
+    site.until("da", "parcel", "Ready", "True");
+    for door in ["Garage Gate", "Mail Room"] {
+        site.sync(door, "full");
+    }
+    site.until("da", "parcel", "Enforced", "True");
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    wait_until(PATIENCE, "an order", || {
+        let order = site.object("dso", "harbor-point");
+        if order["status"]["total"] == 1 {
+            Ok(())
+        } else {
+            Err(order.to_string())
+        }
+    });
+    site.sync("Garage Gate", "full");
+    site.until_gone("dso", "harbor-point");
+    site.apply(&key("tours", "TourPass", "Package Room"));
+    site.until("pk", "tours", "Ready", "True");
+    site.delete(&["pk", "tours"]);
+    site.until_gone("pk", "tours");
+    assert_eq!(operator.get("/readyz"), (200, String::from("ok\n")));
+    operator
+}
+
+fn namespace_goes_without_credentials(site: &Site) {
+    site.delete(&["secret", "door-os"]);
+    // With what it held in memory it would still take everything away.
+    let name = &site.namespace.name;
+    site.system
+        .server
+        .kubectl(&["delete", "namespace", name, "--wait=false"])
+        .works();
+}
+
+fn until_namespace_gone(site: &Site) {
+    let name = &site.namespace.name;
+    wait_until(PATIENCE, "the namespace is gone", || {
+        let left = site
+            .system
+            .server
+            .kubectl(&["get", "namespace", name, "--ignore-not-found"]);
+        if left.out.trim().is_empty() {
+            Ok(())
+        } else {
+            Err(left.out)
+        }
+    });
+}
+
+/// What rules allow, one by one.
+fn allowed(roles: &[&Value]) -> BTreeSet<Right> {
+    let words = |rule: &Value, field: &str| -> Vec<String> {
+        let all = rule[field].as_array().unwrap();
+        all.iter()
+            .map(|word| word.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let mut rights = BTreeSet::new();
+    for rule in roles
+        .iter()
+        .flat_map(|role| role["rules"].as_array().unwrap())
+    {
+        for group in words(rule, "apiGroups") {
+            for resource in words(rule, "resources") {
+                for verb in words(rule, "verbs") {
+                    rights.insert((verb, group.clone(), resource.clone()));
+                }
+            }
+        }
+    }
+    rights
+}
+
+#[test]
+fn the_operator_is_allowed_exactly_what_it_asks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.log");
+    let server = Box::leak(Box::new(ControlPlane::private(&[
+        "--audit-log",
+        log.to_str().unwrap(),
+    ])));
+    let site = Site::bare(server, WORLD);
+    let (user, all) = install(&site, &[]);
+    for crd in of_kind(&all, "CustomResourceDefinition") {
+        let name = format!("crd/{}", crd["metadata"]["name"].as_str().unwrap());
+        server
+            .kubectl(&[
+                "wait",
+                "--for=condition=Established",
+                "--timeout=30s",
+                &name,
+            ])
+            .works();
+    }
+    let operator = a_whole_life(&site, &user);
+    assert_eq!(operator.end(), Some(0));
+    namespace_goes_without_credentials(&site);
+    let operator = site.operator_as(&user, "b");
+    until_namespace_gone(&site);
+    assert_eq!(operator.end(), Some(0));
+
+    let release = &site.system.name;
+    let account = format!("system:serviceaccount:{release}:{release}");
+    let mut asked: BTreeSet<Right> = BTreeSet::new();
+    let mut forbidden = BTreeSet::new();
+    for line in fs::read_to_string(&log).unwrap().lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        let about = &event["objectRef"];
+        if event["user"]["username"] != account.as_str() || about.is_null() {
+            continue;
+        }
+        let text = |field: &str| about[field].as_str().unwrap_or_default();
+        let resource = match text("subresource") {
+            "" => text("resource").to_owned(),
+            subresource => format!("{}/{subresource}", text("resource")),
+        };
+        let right = (
+            event["verb"].as_str().unwrap().to_owned(),
+            text("apiGroup").to_owned(),
+            resource,
+        );
+        if event["annotations"]["authorization.k8s.io/decision"] != "allow" {
+            forbidden.insert(right.clone());
+        }
+        asked.insert(right);
+    }
+    assert_eq!(forbidden, BTreeSet::new(), "asked for, not allowed");
+    let roles: Vec<&Value> = [of_kind(&all, "Role"), of_kind(&all, "ClusterRole")]
+        .concat()
+        .into_iter()
+        .filter(|role| {
+            let name = role["metadata"]["name"].as_str().unwrap();
+            name == format!("{release}-own") || name == format!("{release}-operator")
+        })
+        .collect();
+    assert_eq!(roles.len(), 2);
+    let allowed = allowed(&roles);
+    let unused: Vec<&Right> = allowed.difference(&asked).collect();
+    assert_eq!(unused, Vec::<&Right>::new(), "allowed, never asked for");
+    assert_eq!(
+        asked.difference(&allowed).collect::<Vec<_>>(),
+        Vec::<&Right>::new()
+    );
+
+    for refused in [
+        ["list", "secrets"],
+        ["watch", "secrets"],
+        ["update", "secrets"],
+        ["delete", "properties.opendoor.dev"],
+        ["create", "properties.opendoor.dev"],
+        ["delete", "doorassignments.opendoor.dev"],
+        ["approve", "properties.opendoor.dev"],
+        ["break-glass", "properties.opendoor.dev"],
+        ["delete", "customresourcedefinitions"],
+        ["get", "customresourcedefinitions/portfolios.opendoor.dev"],
+        ["list", "namespaces"],
+        ["get", "configmaps"],
+        ["create", "pods"],
+    ] {
+        let words = [
+            "auth",
+            "can-i",
+            refused[0],
+            refused[1],
+            "-n",
+            "default",
+            &format!("--as={account}"),
+        ];
+        let said = server.kubectl(&words);
+        assert_eq!((said.ok, said.out.trim()), (false, "no"), "{refused:?}");
+    }
+}
+
+#[test]
+fn with_roles_in_its_namespaces_only_it_does_the_same() {
+    let site = Site::bare(ControlPlane::shared(), WORLD);
+    let namespaces = format!("namespaces={{{}}}", site.namespace.name);
+    let set = ["--set", &namespaces, "--set", "crds.install=false"];
+    let (user, all) = install(&site, &set);
+    for kind in ["ClusterRole", "ClusterRoleBinding"] {
+        assert!(of_kind(&all, kind).is_empty());
+    }
+    let operator = a_whole_life(&site, &user);
+    let account = format!("--as=system:serviceaccount:{0}:{0}", site.system.name);
+    for what in ["properties.opendoor.dev", "secrets", "namespaces"] {
+        let there = site
+            .system
+            .server
+            .kubectl(&["auth", "can-i", "get", what, "-n", "default", &account]);
+        assert!(!there.ok, "{what}");
+    }
+
+    // Objects first, then the namespace: its RoleBindings go early, and with them the right to let objects go.
+    for (kind, name) in [
+        ("da", "parcel"),
+        ("property", "harbor-point"),
+        ("pf", "harbor-living"),
+    ] {
+        site.delete(&[kind, name]);
+        site.until_gone(kind, name);
+    }
+    assert_eq!(site.on_door("Mail Room"), None);
+    assert_eq!(operator.end(), Some(0));
+}
