@@ -27,6 +27,7 @@ mod failing;
 mod failing_over;
 mod immutable;
 mod kstatus;
+mod odd_objects;
 mod operator;
 mod removing;
 mod rules;
