@@ -16,6 +16,7 @@ mod admission;
 mod alerts;
 mod chart;
 mod chart_admission;
+mod chart_install;
 mod chart_rights;
 mod control_plane;
 mod converging;
