@@ -82,12 +82,23 @@ fn one_that_sleeps_past_its_lease_sends_nothing_more() {
     });
     sleeper.signal("STOP");
     site.faults(&json!([]));
-    let _other = site.operator("b");
+    let other = site.operator("b");
     site.until("da", "parcel", "Ready", "True");
     let before = site.writes();
     sleeper.signal("CONT");
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(site.writes(), before, "the one that woke sent nothing");
+    // One of them has the shard in the end. Old figures of the Property at the other would raise alarms for ever.
+    let measures = |operator: &Operator| {
+        let owned = operator.metric("opendoor_shards_owned", "");
+        let observed = operator.get("/metrics").1.contains("opendoor_observed_timestamp_seconds{");
+        (owned, observed)
+    };
+    wait_until(PATIENCE, "one replica measures", || {
+        let mut both = [measures(&sleeper), measures(&other)];
+        both.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if both == [(0.0, false), (1.0, true)] { Ok(()) } else { Err(format!("{both:?}")) }
+    });
     // Six doors, and at most one more: the write that was on its way when it fell asleep.
     assert!((6..=7).contains(&before), "{before}");
     assert!(site.until("da", "parcel", "Ready", "True").status == "True");

@@ -17,6 +17,7 @@ mod alerts;
 mod asking;
 mod chart;
 mod chart_admission;
+mod chart_install;
 mod chart_rights;
 mod control_plane;
 mod converging;

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::events::Events;
 use crate::ledgers::ClusterLedgers;
+use crate::measure::measure_process;
 use crate::metrics::Metrics;
 use crate::objects::{Name, Seen};
 use crate::passes::{Next, pass_over};
@@ -252,6 +253,7 @@ impl Controller {
             .metrics
             .queue
             .set(i64::try_from(self.queue.depth(now)).unwrap_or(i64::MAX));
+        measure_process(&self.context);
         if !self.is_ready() {
             return;
         }
@@ -431,6 +433,12 @@ impl Controller {
         };
         if !lost.is_empty() {
             tracing::info!(?lost, "shards given up or lost");
+            // Their Properties are measured by another replica from now on.
+            for (property, shard) in self.context.shards_of.borrow().iter() {
+                if lost.contains(shard) {
+                    self.context.metrics.forget(property);
+                }
+            }
         }
         if gained.is_empty() {
             return;

@@ -10,8 +10,11 @@ use opendoor_planner::settle::Outcome;
 use opendoor_reconciler::pass::PassReport;
 
 use crate::context::Context;
-use crate::metrics::{CONDITIONS, OfLayer, STATUSES, hand_edit, of, of_condition, of_reason};
+use crate::metrics::{
+    CONDITIONS, OfConnection, OfLayer, STATUSES, hand_edit, of, of_condition, of_reason,
+};
 use crate::passes::AtHand;
+use crate::shards::SHARDS;
 
 /// Measures a pass.
 pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, now: Timestamp) {
@@ -102,6 +105,29 @@ pub(crate) fn measure(context: &Context, at_hand: &AtHand, pass: &PassReport, no
         metrics.paused_since.remove(&label);
     }
     conditions(context, at_hand, pass);
+    let shard = context.shards_of.borrow().get(name).copied();
+    if !shard.is_some_and(|shard| context.deadlines.holds(shard)) {
+        // It went to another replica meanwhile, which measures it: what is left here would be read for ever.
+        metrics.forget(name);
+    }
+}
+
+/// The figures of this replica itself.
+pub(crate) fn measure_process(context: &Context) {
+    let owned = (0..SHARDS).filter(|shard| context.deadlines.holds(*shard));
+    context.metrics.shards.set(size(owned.count()));
+    let mut left: BTreeMap<String, f64> = BTreeMap::new();
+    for account in context.accounts.all_open() {
+        // Of the accounts of a connection the one that is worst off.
+        let of = account.client.budget_left();
+        left.entry(account.connection.clone())
+            .and_modify(|least| *least = least.min(of))
+            .or_insert(of);
+    }
+    for (connection, left) in left {
+        let label = OfConnection { connection };
+        context.metrics.budget.get_or_create(&label).set(left);
+    }
 }
 
 /// Differences made by hand: how many there are, and how many were found that were not there before.
