@@ -243,6 +243,66 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
 }
 
 #[test]
+fn a_right_that_is_taken_away_is_named_and_given_back_it_goes_on() {
+    let site = Site::bare(ControlPlane::shared(), WORLD);
+    let (user, all) = install(&site, &[]);
+    let operator = site.operator_as(&user, "a");
+    site.apply(&portfolio("Apply"));
+    site.apply(PROPERTY);
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    let writes = site.writes();
+    let server = site.system.server;
+    let replace = |role: &Value| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), role.to_string()).unwrap();
+        let path = file.path().to_str().unwrap();
+        server.kubectl(&["replace", "-f", path]).works();
+    };
+    let is_about = |rule: &Value, resource: &str| {
+        rule["resources"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|named| named == resource)
+    };
+    let role = of_kind(&all, "ClusterRole")
+        .into_iter()
+        .find(|role| {
+            let rules = role["rules"].as_array();
+            rules.is_some_and(|rules| {
+                rules
+                    .iter()
+                    .any(|rule| is_about(rule, "doorassignments/status"))
+            })
+        })
+        .unwrap();
+    let mut weak = (*role).clone();
+    weak["rules"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|rule| !is_about(rule, "doorassignments/status"));
+    replace(&weak);
+    site.apply(&assignment(
+        "parcel",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
+    wait_until(PATIENCE, "not ready", || match operator.get("/readyz") {
+        (503, said) if said.contains("not allowed to write statuses") => Ok(()),
+        (_, said) => Err(said),
+    });
+    assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
+    replace(role);
+    wait_until(PATIENCE, "ready", || match operator.get("/readyz") {
+        (200, _) => Ok(()),
+        (_, said) => Err(said),
+    });
+    site.until("da", "parcel", "Ready", "True");
+    assert_eq!(site.writes(), writes + 1);
+}
+
+#[test]
 fn with_roles_in_its_namespaces_only_it_does_the_same() {
     let site = Site::bare(ControlPlane::shared(), WORLD);
     let namespaces = format!("namespaces={{{}}}", site.namespace.name);

@@ -10,7 +10,10 @@ fn install_lenient_definitions(server: &ControlPlane) {
     server.install_crds();
     for kind in ["doorassignments", "partnerkeys"] {
         let name = format!("{kind}.opendoor.dev");
-        let mut crd = server.kubectl(&["get", "crd", &name, "-o", "json"]).works().json();
+        let mut crd = server
+            .kubectl(&["get", "crd", &name, "-o", "json"])
+            .works()
+            .json();
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({
             "type": "object", "x-kubernetes-preserve-unknown-fields": true,
         });
@@ -39,9 +42,16 @@ fn an_object_that_cannot_be_parsed_is_reported_on_and_stops_nobody() {
     site.until("da", "sound", "Ready", "True");
     let told = site.until("da", "broken", "Stalled", "True");
     assert_eq!(told.reason, "Invalid");
-    assert!(told.message.contains("dors") || told.message.contains("partner"), "{}", told.message);
+    assert!(
+        told.message.contains("dors") || told.message.contains("partner"),
+        "{}",
+        told.message
+    );
     let property = site.object("property", "harbor-point");
-    assert_eq!(property["status"]["plan"]["refused"][0]["reason"], "Invalid", "{property}");
+    assert_eq!(
+        property["status"]["plan"]["refused"][0]["reason"], "Invalid",
+        "{property}"
+    );
 
     // A partner that was changed where no rule stood in the way is refused all the same.
     site.apply(&key("tours", "TourPass", "Front Entrance"));
@@ -50,28 +60,53 @@ fn an_object_that_cannot_be_parsed_is_reported_on_and_stops_nobody() {
     site.apply(&key("tours", "Parcel Runner", "Front Entrance"));
     let refused = site.until("pk", "tours", "Stalled", "True");
     assert_eq!(refused.reason, "PartnerImmutable");
-    assert!(refused.message.contains("Create a new PartnerKey"), "{}", refused.message);
+    assert!(
+        refused.message.contains("Create a new PartnerKey"),
+        "{}",
+        refused.message
+    );
     assert_eq!(site.writes(), writes);
     // With its real definition the object is what it was.
     server
-        .kubectl(&["apply", "--server-side", "--force-conflicts", "-f", root().join("crds").to_str().unwrap()])
+        .kubectl(&[
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "-f",
+            root().join("crds").to_str().unwrap(),
+        ])
         .works();
-    site.apply(&assignment("sound", "Parcel Runner", "Mail Room, Package Room"));
+    site.apply(&assignment(
+        "sound",
+        "Parcel Runner",
+        "Mail Room, Package Room",
+    ));
     site.until("da", "sound", "Ready", "True");
 }
 
 #[test]
 fn nothing_refers_to_another_namespace() {
     let (here, there) = (Site::new("Apply"), Site::new("Apply"));
-    let elsewhere = format!("propertyRef: {{ name: harbor-point, namespace: {} }}", there.namespace.name);
+    let elsewhere = format!(
+        "propertyRef: {{ name: harbor-point, namespace: {} }}",
+        there.namespace.name
+    );
     let text = assignment("stray", "Parcel Runner", "Mail Room")
         .replace("propertyRef: { name: harbor-point }", &elsewhere);
     let refused = here.namespace.apply(&text);
-    assert!(!refused.ok && refused.err.contains("namespace"), "{}", refused.err);
+    assert!(
+        !refused.ok && refused.err.contains("namespace"),
+        "{}",
+        refused.err
+    );
     // Credentials of another namespace are not found.
     here.delete(&["secret", "door-os"]);
     let _operator = here.operator("a");
-    assert_eq!(here.until("property", "harbor-point", "Stalled", "True").reason, "CredentialsMissing");
+    assert_eq!(
+        here.until("property", "harbor-point", "Stalled", "True")
+            .reason,
+        "CredentialsMissing"
+    );
 }
 
 #[test]
@@ -82,7 +117,11 @@ fn a_connection_that_is_not_offered_to_the_namespace_is_refused() {
     let _operator = site.operator("a");
     let refused = site.until("property", "harbor-point", "Stalled", "True");
     assert_eq!(refused.reason, "ConnectionNotOffered");
-    assert!(refused.message.contains("offered: door"), "{}", refused.message);
+    assert!(
+        refused.message.contains("offered: door"),
+        "{}",
+        refused.message
+    );
 }
 
 #[test]
@@ -93,13 +132,18 @@ fn access_that_ends_by_its_validity_ends_without_anything_to_wake_us() {
     let _operator = site.operator("a");
     site.until("property", "harbor-point", "Ready", "True");
     let until = site.simulator.now() + std::time::Duration::from_secs(12);
-    let limited = format!("{}  validity: {{ until: \"{until:.0}\" }}\n", assignment("short", "Parcel Runner", "Mail Room"));
+    let limited = format!(
+        "{}  validity: {{ until: \"{until:.0}\" }}\n",
+        assignment("short", "Parcel Runner", "Mail Room")
+    );
     site.apply(&limited);
     site.until("da", "short", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    crate::control_plane::wait_until(crate::operator::PATIENCE, "it ended", || match site.on_door("Mail Room") {
-        None => Ok(()),
-        Some(partner) => Err(partner),
+    crate::control_plane::wait_until(crate::operator::PATIENCE, "it ended", || {
+        match site.on_door("Mail Room") {
+            None => Ok(()),
+            Some(partner) => Err(partner),
+        }
     });
     assert!(site.simulator.now() >= until);
 }
