@@ -17,6 +17,7 @@ fn install_lenient_definitions(server: &ControlPlane) {
         crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({
             "type": "object", "x-kubernetes-preserve-unknown-fields": true,
         });
+        crd["spec"]["versions"][0]["selectableFields"] = Value::Null;
         crd["metadata"]["managedFields"] = Value::Null;
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), crd.to_string()).unwrap();
@@ -131,9 +132,10 @@ fn access_that_ends_by_its_validity_ends_without_anything_to_wake_us() {
     site.apply(&portfolio("Apply").replace("checkInterval: 10s", "checkInterval: 1h"));
     let _operator = site.operator("a");
     site.until("property", "harbor-point", "Ready", "True");
-    let until = site.simulator.now() + std::time::Duration::from_secs(12);
+    let now = site.simulator.now().as_second();
+    let until = jiff::Timestamp::from_second(now + 12).unwrap();
     let limited = format!(
-        "{}  validity: {{ until: \"{until:.0}\" }}\n",
+        "{}  validity: {{ until: \"{until}\" }}\n",
         assignment("short", "Parcel Runner", "Mail Room")
     );
     site.apply(&limited);

@@ -425,7 +425,12 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- {}\n{}", self.log.display(), self.log());
+            let _ = writeln!(
+                std::io::stderr(),
+                "--- {}\n{}",
+                self.log.display(),
+                self.log()
+            );
         }
     }
 }

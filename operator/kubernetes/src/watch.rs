@@ -51,7 +51,6 @@ pub fn resource_of(kind: Kind) -> ApiResource {
 }
 
 /// All changes of all kinds in the given namespaces; in none: in all.
-#[must_use]
 pub fn changes(client: &Client, namespaces: &[String]) -> SelectAll<BoxStream<'static, Change>> {
     let scopes: Vec<Scope> = if namespaces.is_empty() {
         vec![None]
