@@ -36,3 +36,4 @@ mod rules;
 mod served;
 mod server;
 mod tools;
+mod tracing_out;

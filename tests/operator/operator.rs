@@ -176,8 +176,17 @@ leaseDuration: 9s
         self.operator_as(ADMIN, identity)
     }
 
+    /// Starts a replica with more in its environment.
+    pub fn operator_with(&self, identity: &str, environment: &[(&str, &str)]) -> Operator {
+        self.start(ADMIN, identity, environment)
+    }
+
     /// Starts a replica that comes to the API server as a user.
     pub fn operator_as(&self, user: &str, identity: &str) -> Operator {
+        self.start(user, identity, &[])
+    }
+
+    fn start(&self, user: &str, identity: &str, environment: &[(&str, &str)]) -> Operator {
         let log = self.folder.path().join(format!("{identity}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_opendoor"))
             .arg("controller")
@@ -187,6 +196,7 @@ leaseDuration: 9s
             .args(["--listen", "127.0.0.1:0"])
             .env("KUBECONFIG", self.namespace.server.kubeconfig(user))
             .env("RUST_LOG", "info,opendoor_kubernetes=debug")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(

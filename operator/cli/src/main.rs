@@ -14,11 +14,11 @@ mod output;
 mod progress;
 mod render;
 mod session;
+mod telemetry;
 mod who;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
     };
     let Cli { command, options } = cli;
     match &command {
-        Command::Controller(told) => log_for_operators(told.log, options.verbose),
+        // It begins its own, which may send traces.
+        Command::Controller(_) => {}
         _ => log_to_stderr(options.verbose),
     }
     let output = Output::new(options.output);
@@ -133,7 +134,7 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
             world,
             seed,
         } => simulate::simulate(listen, world.as_deref(), seed, output),
-        Command::Controller(told) => controller::controller(&told, output),
+        Command::Controller(told) => controller::controller(&told, options.verbose, output),
         Command::Crds { out } => crds::crds(out.as_deref(), output),
         Command::Completions { shell } => completions::completions(shell, output),
     }
@@ -153,22 +154,6 @@ fn drive(output: &Output, command: impl Future<Output = Result<Verdict, SessionE
             ));
             Verdict::Error
         }
-    }
-}
-
-/// The operator logs what it changes and what fails; `RUST_LOG` says otherwise.
-fn log_for_operators(form: args::Log, verbose: bool) {
-    let usual = if verbose { "debug" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match form {
-        args::Log::Json => log.json().flatten_event(true).init(),
-        args::Log::Text => log
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .init(),
     }
 }
 

@@ -264,11 +264,11 @@ mod tests {
             "https://[::1]",
             "https://localhost",
             "http://door.example",
-            "https://user:secret@door.example",
+            "https://user:hunter2@door.example",
             "https://door.example?x=1",
         ] {
             let refused = one(&format!("\"{url}\""), "").expect_err(url);
-            assert!(!refused.contains("secret"), "{refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
         }
         assert!(one("https://door.example", "").is_ok());
     }

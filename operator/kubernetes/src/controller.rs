@@ -13,6 +13,7 @@ use futures::stream::FuturesUnordered;
 use kube::Client;
 use opendoor_api::{Kind, Resource};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
@@ -273,7 +274,15 @@ impl Controller {
             context.health.began(&property.to_string());
             self.working.push(Box::pin(async move {
                 let begun = std::time::Instant::now();
-                let next = pass_over(Rc::clone(&context), property.clone()).await;
+                let span = tracing::info_span!(
+                    "pass",
+                    namespace = %property.namespace,
+                    property = %property.name,
+                    result = tracing::field::Empty,
+                );
+                let next = pass_over(Rc::clone(&context), property.clone())
+                    .instrument(span)
+                    .await;
                 context
                     .metrics
                     .pass_seconds

@@ -101,6 +101,7 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
         report_portfolio(context, &portfolio.name, Some(route)).await;
     }
     context.metrics.done();
+    tracing::Span::current().record("result", "done");
 }
 
 /// Says that no pass could be made. What was found before stays true of DOOR OS, but nobody knows any
@@ -116,6 +117,7 @@ pub(crate) async fn tell_failure(
     let findings = failure(reason, message);
     tracing::warn!(property = %at_hand.name, reason = %reason, message, failures, "no pass");
     context.metrics.failed(reason.as_str());
+    tracing::Span::current().record("result", reason.as_str());
     let mut told: Vec<Rc<Seen>> = at_hand.property.iter().cloned().collect();
     if failures > 1 || reason.class() == Class::Refused {
         let objects = context.objects.borrow();

@@ -7,10 +7,18 @@ use crate::args::Controller;
 use crate::connect::on_one_thread;
 use crate::exit::Verdict;
 use crate::output::Output;
+use crate::telemetry::Telemetry;
 
 /// Runs the operator until it is told to end.
 #[must_use]
-pub fn controller(told: &Controller, output: &Output) -> Verdict {
+pub fn controller(told: &Controller, verbose: bool, output: &Output) -> Verdict {
+    let _telemetry = match Telemetry::begin(told.log, verbose) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            output.note(&format!("error: {error}"));
+            return Verdict::Error;
+        }
+    };
     let config = match Config::read(&told.config) {
         Ok(config) => config,
         Err(error) => {
