@@ -20,6 +20,18 @@ fn git(folder: &Path, words: &[&str]) {
     );
 }
 
+/// Makes a folder a repository with one commit.
+pub fn repository_of(folder: &Path) {
+    git(folder, &["init", "-q"]);
+    commit(folder);
+}
+
+/// Commits everything in a folder.
+pub fn commit(folder: &Path) {
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "base"]);
+}
+
 fn repository() -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("property.yaml"), PROPERTY).unwrap();
@@ -33,9 +45,7 @@ fn repository() -> TempDir {
         assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"),
     )
     .unwrap();
-    git(folder.path(), &["init", "-q"]);
-    git(folder.path(), &["add", "-A"]);
-    git(folder.path(), &["commit", "-q", "-m", "base"]);
+    repository_of(folder.path());
     folder
 }
 

@@ -11,6 +11,7 @@
     reason = "tests"
 )]
 
+mod change;
 mod commands;
 mod fixture;
 mod flows;
