@@ -13,6 +13,7 @@
 )]
 
 mod admission;
+mod argocd;
 mod control_plane;
 mod converging;
 mod drifting;

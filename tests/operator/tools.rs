@@ -42,6 +42,21 @@ pub fn kubectl() -> PathBuf {
     CONTROL_PLANE.join("kubectl")
 }
 
+/// What Argo CD runs health checks with.
+static LUA: LazyLock<PathBuf> = LazyLock::new(|| {
+    ToolSet {
+        module: "tools",
+        packages: &["github.com/yuin/gopher-lua/cmd/glua"],
+        cost: "about a minute",
+    }
+    .ready()
+});
+
+/// Runs a Lua script.
+pub fn lua() -> PathBuf {
+    LUA.join("glua")
+}
+
 /// Past cargo's capture of a test's output: somebody is waiting.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "\n== {text}");
@@ -89,7 +104,8 @@ impl ToolSet {
         fs::create_dir_all(part).unwrap();
         let built = go(&FLAGS)
             .arg("-o")
-            .arg(part)
+            // A folder, also for one program.
+            .arg(format!("{}/", part.display()))
             .args(self.packages)
             .current_dir(module)
             .status()
