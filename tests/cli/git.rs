@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::fixture::{PROPERTY, assignment, key, run_in};
 use tempfile::TempDir;
 
-fn git(folder: &Path, words: &[&str]) {
+/// Runs Git in a folder.
+pub fn git(folder: &Path, words: &[&str]) {
     let done = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
         .args(words)

@@ -16,6 +16,7 @@ mod commands;
 mod fixture;
 mod flows;
 mod git;
+mod gitops;
 mod readme;
 #[path = "../shared/served.rs"]
 mod served;
