@@ -6,7 +6,8 @@ use std::process::Command;
 use crate::fixture::{PROPERTY, assignment, key, run_in};
 use tempfile::TempDir;
 
-fn git(folder: &Path, words: &[&str]) {
+/// Runs Git in a folder.
+pub fn git(folder: &Path, words: &[&str]) {
     let done = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.invalid"])
         .args(words)
@@ -18,6 +19,18 @@ fn git(folder: &Path, words: &[&str]) {
         "{}",
         String::from_utf8_lossy(&done.stderr)
     );
+}
+
+/// Makes a folder a repository with one commit.
+pub fn repository_of(folder: &Path) {
+    git(folder, &["init", "-q"]);
+    commit(folder);
+}
+
+/// Commits everything in a folder.
+pub fn commit(folder: &Path) {
+    git(folder, &["add", "-A"]);
+    git(folder, &["commit", "-q", "-m", "base"]);
 }
 
 fn repository() -> TempDir {
@@ -33,9 +46,7 @@ fn repository() -> TempDir {
         assignment("parcel", "Parcel Runner", "Mail Room, Garage Gate"),
     )
     .unwrap();
-    git(folder.path(), &["init", "-q"]);
-    git(folder.path(), &["add", "-A"]);
-    git(folder.path(), &["commit", "-q", "-m", "base"]);
+    repository_of(folder.path());
     folder
 }
 

@@ -11,10 +11,12 @@
     reason = "tests"
 )]
 
+mod change;
 mod commands;
 mod fixture;
 mod flows;
 mod git;
+mod gitops;
 mod readme;
 #[path = "../shared/served.rs"]
 mod served;

@@ -40,7 +40,11 @@ fn apply_all(here: &Namespace<'_>, folder: &Path) -> Vec<Said> {
 
 #[test]
 fn the_good_examples_apply_without_a_warning() {
-    for (folder, objects) in [("day-one", 2), ("harbor-living", 11)] {
+    for (folder, objects) in [
+        ("day-one", 2),
+        ("harbor-living", 11),
+        ("gitops/repository/access", 6),
+    ] {
         let here = ControlPlane::shared().namespace();
         for said in apply_all(&here, &root().join("examples").join(folder)) {
             assert_eq!(said.works().err, "", "{folder}");

@@ -14,11 +14,13 @@
 
 mod admission;
 mod alerts;
+mod argocd;
 mod asking;
 mod chart;
 mod chart_admission;
 mod chart_install;
 mod chart_rights;
+mod chart_schemas;
 mod control_plane;
 mod converging;
 mod deleting_all;

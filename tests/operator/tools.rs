@@ -49,6 +49,8 @@ static TOOLS: LazyLock<PathBuf> = LazyLock::new(|| {
         packages: &[
             "helm.sh/helm/v4/cmd/helm",
             "github.com/prometheus/prometheus/cmd/promtool",
+            "github.com/yannh/kubeconform/cmd/kubeconform",
+            "github.com/yuin/gopher-lua/cmd/glua",
         ],
         cost: "about 8 minutes on two cores",
     }
@@ -58,6 +60,16 @@ static TOOLS: LazyLock<PathBuf> = LazyLock::new(|| {
 /// Renders and checks charts.
 pub fn helm() -> PathBuf {
     TOOLS.join("helm")
+}
+
+/// Checks manifests by schema.
+pub fn kubeconform() -> PathBuf {
+    TOOLS.join("kubeconform")
+}
+
+/// Runs a Lua script, as Argo CD does its health checks.
+pub fn lua() -> PathBuf {
+    TOOLS.join("glua")
 }
 
 /// Checks alerts.
@@ -112,7 +124,8 @@ impl ToolSet {
         fs::create_dir_all(part).unwrap();
         let built = go(&FLAGS)
             .arg("-o")
-            .arg(part)
+            // A folder, also for one program.
+            .arg(format!("{}/", part.display()))
             .args(self.packages)
             .current_dir(module)
             .status()

@@ -17,6 +17,17 @@ Exit codes (the worst of all properties, in the order 1, 4, 3, 2, 0):
   3  something is refused, held or invalid
   4  cannot tell: a file unreadable, the view of DOOR OS incomplete, an answer unknown";
 
+/// Exit codes of `plan`.
+const PLAN_CODES: &str = "\
+Exit codes (the worst of all properties, in the order 1, 4, 3, 2, 0):
+  0  nothing left to do, or only people have something to do (authorisation, e-mail, Door Sync)
+  1  error: usage, path missing, DOOR OS unreachable, credentials refused
+  2  changes are outstanding
+  3  something is refused, held or invalid
+  4  cannot tell: a file unreadable, the view of DOOR OS incomplete, an answer unknown
+With --base, 2 and 3 count only what the change causes: what is pending or refused without it is shown
+and does not count. 4 counts wherever the view is incomplete.";
+
 /// Exit codes of `validate`.
 const VALIDATE_CODES: &str = "\
 Exit codes:
@@ -168,7 +179,7 @@ pub enum Command {
         base: Option<String>,
     },
     /// Show what would change, and why; changes nothing
-    #[command(after_help = CODES)]
+    #[command(after_help = PLAN_CODES)]
     Plan {
         /// Where.
         #[command(flatten)]
@@ -176,12 +187,17 @@ pub enum Command {
         /// The cluster.
         #[command(flatten)]
         cluster: Cluster,
-        /// Plan against a table of doors (CSV: door, partner) instead of DOOR OS
+        /// Plan against a snapshot (`opendoor import -o json`) or a table of doors (CSV: door, partner)
+        /// instead of DOOR OS
         #[arg(long, value_name = "FILE")]
         observed: Option<PathBuf>,
-        /// With --observed: what this Git revision declared counts as ours
-        #[arg(long, value_name = "GIT-REF", requires = "observed")]
+        /// Show what the change since this Git revision does, apart from what is pending anyway; with a
+        /// table of doors: what this revision declared counts as ours
+        #[arg(long, value_name = "GIT-REF")]
         base: Option<String>,
+        /// Name of the environment: a comment of one is not taken for another's
+        #[arg(long, value_name = "NAME", requires = "base", value_parser = environment)]
+        environment: Option<String>,
     },
     /// Perform the plan; never asks
     #[command(after_help = CODES)]
@@ -410,6 +426,17 @@ impl Cli {
         );
         Err(Self::command().error(ErrorKind::InvalidValue, message))
     }
+}
+
+/// A name that can stand in a comment's marker.
+fn environment(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.len() > 63 || !text.chars().all(fits) || text.contains("--") {
+        return Err(String::from(
+            "write 1 to 63 letters, digits, dots, underscores and single dashes",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// An address on this machine: the simulator has no authentication on its own calls.

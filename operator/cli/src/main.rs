@@ -23,9 +23,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Cli, Command, Options, Sync};
+use commands::change::Against;
 use commands::cluster::{Question, answer};
 use commands::{
-    acting, completions, controller, crds, explain, looking, simulate, table, validate,
+    acting, change, completions, controller, crds, explain, looking, simulate, table, validate,
 };
 use connect::Wish;
 use exit::Verdict;
@@ -102,15 +103,23 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
         }
         Command::Plan {
             place,
-            observed: Some(file),
+            observed,
             base,
+            environment,
             ..
-        } => table::plan(&place.path, &file, base.as_deref(), output),
-        Command::Plan {
-            place,
-            observed: None,
-            ..
-        } => drive(output, looking::plan(&wish(&place.path), output)),
+        } => {
+            let against = Against {
+                base: base.as_deref(),
+                environment: environment.as_deref(),
+            };
+            match observed {
+                Some(file) => table::plan(&place.path, &file, against, output),
+                None if base.is_some() => {
+                    drive(output, change::live(&wish(&place.path), against, output))
+                }
+                None => drive(output, looking::plan(&wish(&place.path), output)),
+            }
+        }
         Command::Drift { place } => drive(output, looking::drift(&wish(&place.path), output)),
         Command::Status { place, .. } => drive(output, looking::status(&wish(&place.path), output)),
         Command::Who { what, place, .. } => {

@@ -4,11 +4,13 @@ use std::cell::Cell;
 use std::io::Write as _;
 
 use opendoor_planner::plan::Plan;
+use opendoor_reconciler::change::ChangeReport;
 use opendoor_reconciler::round::RoundReport;
 
 use crate::args::Output as Form;
 use crate::connect::Connection;
 use crate::render;
+use crate::render::change::{Asked, Origin};
 
 /// Said every time a simulated world is used.
 const BANNER: &str = "SIMULATED DOOR OS - no real door is touched";
@@ -37,7 +39,12 @@ impl Output {
 
     /// Says once that the world is simulated, if it is.
     pub fn banner(&self, connection: &Connection) {
-        if !connection.simulated() || self.banner_said.replace(true) {
+        self.simulated(connection.simulated());
+    }
+
+    /// Says once that what follows is of a simulated world, if it is.
+    pub fn simulated(&self, simulated: bool) {
+        if !simulated || self.banner_said.replace(true) {
             return;
         }
         if self.form == Form::Text {
@@ -79,6 +86,34 @@ impl Output {
     /// Prints a round.
     pub fn round(&self, report: &RoundReport, performed: bool) {
         self.print(&self.said(report, performed));
+    }
+
+    /// Prints what is planned, from a snapshot if it has an origin.
+    pub fn planned(&self, report: &RoundReport, origin: Option<Origin>) {
+        match (self.form, origin) {
+            (Form::Json, Some(origin)) => {
+                let mut value = render::json::round(report, false);
+                if let Some(fields) = value.as_object_mut() {
+                    fields.insert(String::from("snapshotAt"), serde_json::json!(origin.at));
+                }
+                self.json(&value);
+            }
+            (Form::Markdown, Some(origin)) => {
+                self.round(report, false);
+                self.print(&format!("\n> {}\n", origin.told()));
+            }
+            _ => self.round(report, false),
+        }
+    }
+
+    /// Prints what a change does.
+    pub fn change(&self, report: &ChangeReport, asked: &Asked<'_>) {
+        match self.form {
+            Form::Json => self.json(&render::json::change(report, asked)),
+            Form::Markdown => self.print(&render::markdown::change(report, asked)),
+            Form::Clicks => self.print(&render::clicks::round(&report.caused)),
+            Form::Text | Form::Html => self.print(&render::text::change(report, asked)),
+        }
     }
 
     /// Prints plans made against a table of doors.

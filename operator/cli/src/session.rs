@@ -8,8 +8,10 @@ use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
 use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock};
 use opendoor_reconciler::gather::Heads;
+use opendoor_reconciler::git::GitError;
 use opendoor_reconciler::pass::{Mandate, PassError, Ports};
 use opendoor_reconciler::ports::{Event, Exclusive, Ledgers, StoreError};
+use opendoor_reconciler::record::RecordError;
 use opendoor_reconciler::round::{RoundReport, round};
 
 use crate::connect::{ConnectError, Connection, Wish};
@@ -39,6 +41,12 @@ pub enum SessionError {
     /// DOOR OS cannot be read.
     #[error(transparent)]
     DoorOs(#[from] opendoor_door_os::Error),
+    /// What a Git revision declared cannot be read.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// What was looked at cannot be written down.
+    #[error("what was seen cannot be written as a snapshot: {0}")]
+    Record(#[from] RecordError),
     /// A round failed as a whole.
     #[error(transparent)]
     Round(#[from] PassError),

@@ -9,6 +9,7 @@
 
 mod accept;
 mod awaiting;
+pub mod change;
 pub mod conditions;
 mod contend;
 pub mod declared;

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
 
 /// One look at a building: its partners, doors and keys.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Observed {
     /// The building looked at.
     pub building: BuildingUuid,
@@ -69,7 +70,8 @@ pub struct Partner {
 }
 
 /// Who holds a door by its partner dropdown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Holder {
     /// The dropdown reads None.
     Nobody,
@@ -80,7 +82,8 @@ pub enum Holder {
 }
 
 /// DOOR's door types (DOMAIN KB-24271724771735).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum DoorType {
     /// Building Entrance.
     BuildingEntrance,
@@ -93,7 +96,8 @@ pub enum DoorType {
 }
 
 /// Communal or private (OAS `accessibilityType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Accessibility {
     /// Entrances, amenities.
     Communal,
@@ -102,7 +106,8 @@ pub enum Accessibility {
 }
 
 /// Whether a unit is lived in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Vacancy {
     /// Nobody lives there.
     Vacant,
@@ -111,7 +116,8 @@ pub enum Vacancy {
 }
 
 /// The unit behind a door. Only its vacancy matters here; never who lives there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Unit {
     /// The unit's name.
     pub name: String,
@@ -132,7 +138,8 @@ pub enum Via {
 }
 
 /// One entry of a door's effective partner access.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Access {
     /// Who.
     pub partner: PartnerUuid,
@@ -143,7 +150,8 @@ pub struct Access {
 }
 
 /// A door as DOOR OS holds it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DoorRow {
     /// Its uuid.
     pub uuid: DoorUuid,
@@ -186,7 +194,8 @@ impl DoorRow {
 }
 
 /// A key as DOOR OS holds it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct KeyRow {
     /// Its uuid.
     pub uuid: KeyUuid,

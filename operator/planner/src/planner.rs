@@ -206,7 +206,8 @@ fn syncs(
     }
 }
 
-fn summary(plan: &Plan) -> Summary {
+/// Counts what a plan holds.
+pub(crate) fn summary(plan: &Plan) -> Summary {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let mut grants: BTreeSet<(DoorUuid, PartnerUuid)> = BTreeSet::new();
     let mut removals: BTreeSet<(DoorUuid, PartnerUuid)> = BTreeSet::new();

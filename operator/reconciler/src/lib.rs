@@ -4,14 +4,17 @@
 //! property once. The home without Kubernetes is [`directory`].
 
 pub mod attest;
+pub mod change;
 pub mod check;
 pub mod directory;
 pub mod gather;
 pub mod git;
 mod history;
 pub mod import;
+pub mod look;
 pub mod pass;
 pub mod ports;
+pub mod published;
 pub mod record;
 pub mod round;
 pub mod snapshot;

@@ -41,6 +41,13 @@ pub trait Declarations {
     async fn read(&self) -> Snapshot;
 }
 
+/// What was declared at one moment, such as at a Git revision.
+impl Declarations for Snapshot {
+    async fn read(&self) -> Snapshot {
+        self.clone()
+    }
+}
+
 /// The clock of a pass.
 pub trait Clock {
     /// Now.

@@ -1,7 +1,12 @@
 //! Commands that only look: `plan`, `drift`, `status`, `who`, `sync list`, `email`. They write nothing
 //! and run beside one that acts.
 
+use std::collections::BTreeMap;
+
+use opendoor_door_os::Building;
+use opendoor_reconciler::look::Look;
 use opendoor_reconciler::ports::Clock as _;
+use opendoor_reconciler::published::{Published, Seen};
 
 use crate::args::Output as Form;
 use crate::connect::Wish;
@@ -144,10 +149,10 @@ pub async fn import(
         output.note("SIMULATED DOOR OS - no real door is touched");
     }
     let Some(wanted) = building else {
-        match output.form() {
-            Form::Json => output.json(&render::json::buildings(&buildings)),
-            _ => output.print(&render::status::buildings(&buildings)),
+        if output.form() == Form::Json {
+            return publish(&session, buildings, output).await;
         }
+        output.print(&render::status::buildings(&buildings));
         return Ok(Verdict::Done);
     };
     let found: Vec<_> = buildings
@@ -189,6 +194,54 @@ pub async fn import(
             Ok(Verdict::Error)
         }
     }
+}
+
+/// `import -o json`: the buildings, and of those that are declared here what DOOR OS holds and the ledger,
+/// for `plan --observed` where nobody may hold credentials.
+async fn publish(
+    session: &Session,
+    buildings: Vec<Building>,
+    output: &Output,
+) -> Result<Verdict, SessionError> {
+    let look = Look::new(
+        &session.connection.client,
+        session.ledgers(),
+        &session.connection,
+    );
+    let report = look.plan(&session.directory).await?;
+    tell_failures(&report, output);
+    let mut verdict = Verdict::Done;
+    let mut seen = BTreeMap::new();
+    for (target, pass) in &report.passes {
+        if let Err(error) = pass {
+            verdict = verdict.and(crate::exit::of_error(error));
+        }
+        let Some((observed, ledger)) = look.seen(target.building.uuid) else {
+            continue;
+        };
+        if let Some(why) = &observed.incomplete {
+            output.note(&format!(
+                "error: {}: the list from DOOR OS was not provably complete: {why}. Try again.",
+                target.property
+            ));
+            verdict = verdict.and(Verdict::CannotTell);
+        }
+        seen.insert(target.building.uuid, Seen { observed, ledger });
+    }
+    if verdict != Verdict::Done {
+        output.note(
+            "error: nothing was written, because a plan from it would be one from half a view.",
+        );
+        return Ok(verdict);
+    }
+    let published = Published {
+        at: look.now(),
+        simulated: session.connection.simulated(),
+        buildings,
+        seen,
+    };
+    output.json(&published.to_json()?);
+    Ok(Verdict::Done)
 }
 
 /// Says which properties could not be looked at.

@@ -1,6 +1,7 @@
 //! One function per command.
 
 pub mod acting;
+pub mod change;
 pub mod cluster;
 pub mod completions;
 pub mod controller;

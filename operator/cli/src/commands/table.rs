@@ -1,18 +1,21 @@
-//! `plan --observed`: a plan against a table of doors, without any API.
+//! `plan --observed`: a plan against a table of doors, or a published snapshot, without any API.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use opendoor_reconciler::directory::Directory;
 use opendoor_reconciler::git::read_at;
+use opendoor_reconciler::published::Published;
 use opendoor_reconciler::table::{Table, plan_table};
 
+use crate::commands::change::{self, Against};
+use crate::connect::on_one_thread;
 use crate::exit::Verdict;
 use crate::output::Output;
 
-/// Plans the YAML of a directory against a table of doors.
-pub fn plan(path: &Path, file: &Path, base: Option<&str>, output: &Output) -> Verdict {
-    match made(path, file, base, output) {
+/// Plans the YAML of a directory against a table of doors, or a snapshot.
+pub fn plan(path: &Path, file: &Path, against: Against<'_>, output: &Output) -> Verdict {
+    match made(path, file, against, output) {
         Ok(verdict) => verdict,
         Err(message) => {
             output.note(&format!("error: {message}"));
@@ -21,12 +24,27 @@ pub fn plan(path: &Path, file: &Path, base: Option<&str>, output: &Output) -> Ve
     }
 }
 
-fn made(path: &Path, file: &Path, base: Option<&str>, output: &Output) -> Result<Verdict, String> {
+fn made(
+    path: &Path,
+    file: &Path,
+    against: Against<'_>,
+    output: &Output,
+) -> Result<Verdict, String> {
     if !path.exists() {
         return Err(format!("{} is not there", path.display()));
     }
     let bytes = std::fs::read(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    // A table begins with the names of its columns.
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        let published = Published::parse(&file.display().to_string(), &bytes)
+            .map_err(|error| error.to_string())?;
+        let planned = change::from_snapshot(path, &published, against, output);
+        return on_one_thread(planned)
+            .map_err(|error| format!("the program cannot start its event loop: {error}"))?
+            .map_err(|error| error.to_string());
+    }
+    let base = against.base;
     let table = Table::parse(&file.display().to_string(), &bytes, None)
         .map_err(|error| error.to_string())?;
     let snapshot = Directory::new(path).snapshot();

@@ -1,6 +1,7 @@
 //! One JSON document. Its shape is an interface: fields are added, never renamed.
 
-use opendoor_door_os::Building;
+mod change;
+
 use opendoor_planner::owner::Cause;
 use opendoor_planner::plan::{HandMade, Named, Plan, Refusal, Step, Waiting, WaitingKind};
 use opendoor_reconciler::round::RoundReport;
@@ -10,6 +11,8 @@ use serde_json::{Map, Value, json};
 use super::status::Looked;
 use super::view::{Became, Outside, View};
 use crate::who::Answer;
+
+pub use change::change;
 
 /// Whether things have uuids. A table of doors has only names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,22 +104,6 @@ pub fn status(properties: &[Looked<'_>]) -> Value {
 #[must_use]
 pub fn who(answer: &Answer) -> Value {
     with_version(answer)
-}
-
-/// The buildings that may be managed.
-#[must_use]
-pub fn buildings(buildings: &[Building]) -> Value {
-    let buildings: Vec<Value> = buildings
-        .iter()
-        .map(|building| {
-            json!({
-                "uuid": building.uuid,
-                "name": building.name,
-                "timezone": building.timezone,
-            })
-        })
-        .collect();
-    json!({ "schemaVersion": 1, "buildings": buildings })
 }
 
 /// A value's own fields, with the version of this interface.

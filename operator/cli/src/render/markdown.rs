@@ -1,5 +1,7 @@
 //! One comment on a pull request: the summary first, details folded, and never too long to be posted.
 
+mod change;
+
 use opendoor_planner::plan::Plan;
 use opendoor_reconciler::round::RoundReport;
 
@@ -9,6 +11,8 @@ use super::text::totals;
 use super::view::{PropertyView, View};
 use super::waiting::errands;
 use super::words::{clean, count};
+
+pub use change::change;
 
 /// Longest comment; GitHub refuses one of more than 65,536 characters.
 const LONGEST: usize = 60_000;
@@ -73,7 +77,7 @@ fn comment(
     view: &View<'_>,
     rows: fn(&PropertyView<'_>) -> Vec<Row>,
 ) -> String {
-    let mut page = Page::default();
+    let mut page = Page::of(String::from("opendoor plan"));
     page.line(&format!("## OpenDOOR: {title}"));
     page.line("");
     page.line(&format!("**{}**", escape(short)));
@@ -236,9 +240,18 @@ struct Page {
     text: String,
     open: Vec<&'static str>,
     cut: usize,
+    /// The command that prints all of it.
+    whole: String,
 }
 
 impl Page {
+    fn of(whole: String) -> Self {
+        Self {
+            whole,
+            ..Self::default()
+        }
+    }
+
     fn line(&mut self, line: &str) {
         // What comes after a gap would be out of its place.
         if self.cut > 0 || self.text.len() + line.len() + CLOSING > LONGEST {
@@ -273,7 +286,8 @@ impl Page {
         if self.cut > 0 {
             let lines = count(self.cut, "line is", "lines are");
             self.text.push_str(&format!(
-                "\n{lines} left out here. All of it: `opendoor plan`.\n"
+                "\n{lines} left out here. All of it: `{}`.\n",
+                self.whole
             ));
         }
         self.text
@@ -310,7 +324,12 @@ fn code(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use opendoor_reconciler::change::ChangeReport;
+
     use super::*;
+    use crate::render::change::Asked;
     use crate::render::samples::{busy, day, looked, troubled};
 
     #[test]
@@ -382,6 +401,40 @@ mod tests {
             text.matches("</details>").count()
         );
         assert_eq!(text.matches("```").count() % 2, 0);
+    }
+
+    #[test]
+    fn a_long_change_is_cut_and_keeps_its_marker() {
+        let mut plan = busy();
+        plan.steps = (0..5_000).flat_map(|_| busy().steps).collect();
+        let report = ChangeReport {
+            caused: looked(plan),
+            pending: looked(busy()),
+            beside: BTreeMap::new(),
+            adopted: Vec::new(),
+        };
+        let asked = Asked {
+            base: "origin/main",
+            environment: Some("production"),
+            origin: None,
+        };
+        let text = change(&report, &asked);
+        assert!(text.chars().count() < 65_536, "{}", text.len());
+        assert!(
+            text.starts_with("<!-- opendoor:plan:production -->\n## OpenDOOR: what this change does in production\n"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(
+                "lines are left out here. All of it: `opendoor plan --base origin/main`.\n"
+            ),
+            "{}",
+            text.chars().rev().take(200).collect::<String>()
+        );
+        assert_eq!(
+            text.matches("<details>").count(),
+            text.matches("</details>").count()
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From what was found to what is printed. Pure: nothing here reads, asks or writes.
 
+pub mod change;
 pub mod clicks;
 pub mod cluster;
 pub mod email;

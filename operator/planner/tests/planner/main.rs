@@ -12,6 +12,7 @@ mod adoption;
 mod approvals;
 mod brake;
 mod build;
+mod change;
 mod claims;
 mod door_os;
 mod doors;

@@ -201,7 +201,8 @@ where
 }
 
 fn with_skew<D: DoorOs>(door_os: &D, mut observed: Observed) -> Observed {
-    observed.clock_skewed = door_os.time().is_some_and(|time| time.skewed());
+    // A look that was kept knows it from when it was taken.
+    observed.clock_skewed |= door_os.time().is_some_and(|time| time.skewed());
     observed
 }
 

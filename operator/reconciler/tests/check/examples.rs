@@ -40,6 +40,13 @@ fn is_yaml(path: &Path) -> bool {
         .is_some_and(|extension| extension == "yaml")
 }
 
+/// For Flux, Argo CD or GitHub, not for us: read by other tests.
+fn is_foreign(path: &Path) -> bool {
+    ["gitops/flux", "gitops/argocd", "gitops/repository/.github"]
+        .iter()
+        .any(|folder| path.starts_with(examples().join(folder)))
+}
+
 /// A refusal that an example promises: `# refused: REASON by validate|plan` in its first line.
 struct Promise {
     file: PathBuf,
@@ -95,7 +102,7 @@ fn every_yaml_file_loads() {
     let mut loaded = 0;
     for file in files_below(&examples())
         .into_iter()
-        .filter(|file| is_yaml(file))
+        .filter(|file| is_yaml(file) && !is_foreign(file))
     {
         let text = std::fs::read_to_string(&file).unwrap();
         if file.ends_with(WORLD_FILE) {
@@ -125,7 +132,10 @@ fn every_yaml_file_loads() {
 fn nobody_real_is_written_to() {
     for file in files_below(&examples()) {
         let text = std::fs::read_to_string(&file).unwrap();
-        for word in text.split_whitespace().filter(|word| word.contains('@')) {
+        // A team of reviewers, or a step of a workflow with its version, is no address.
+        let is_address = |word: &&str| word.find('@').is_some_and(|at| at > 0);
+        let lines = text.lines().filter(|line| !line.contains("uses: "));
+        for word in lines.flat_map(str::split_whitespace).filter(is_address) {
             let is_fictional = ["example.com", ".invalid"]
                 .iter()
                 .any(|end| word.trim_matches(['"', '\'', '>', ',', '.']).ends_with(end));
@@ -136,7 +146,7 @@ fn nobody_real_is_written_to() {
 
 #[test]
 fn the_examples_that_are_not_about_refusals_have_no_findings() {
-    for name in ["day-one", "harbor-living"] {
+    for name in ["day-one", "harbor-living", "gitops/repository/access"] {
         let checked = validate(&[examples().join(name)], None).unwrap();
         assert_eq!(checked.findings, [], "{name}");
         assert!(checked.objects > 0, "{name}");

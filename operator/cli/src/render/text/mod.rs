@@ -1,5 +1,6 @@
 //! For a person at a terminal.
 
+mod change;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use super::style::{DIM, HELD, REFUSED, STRONG, paint};
 use super::view::{PropertyView, View};
 use super::waiting::errands;
 use super::words::{clean, count, list, wrap};
+
+pub use change::change;
 
 /// Width at which sentences wrap.
 const WIDTH: usize = 110;
