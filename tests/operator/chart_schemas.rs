@@ -17,7 +17,14 @@ fn kubeconform(schemas: &std::path::Path, yaml: &str) -> Said {
     let location = format!("{}/{{{{ .ResourceKind }}}}.json", schemas.display());
     let mut command = Command::new(tools::kubeconform());
     command
-        .args(["-strict", "-summary", "-output", "json", "-schema-location", &location])
+        .args([
+            "-strict",
+            "-summary",
+            "-output",
+            "json",
+            "-schema-location",
+            &location,
+        ])
         .args(["-skip", &FOREIGN.join(",")])
         .arg("-");
     Said::of(&mut command, yaml)
@@ -25,12 +32,20 @@ fn kubeconform(schemas: &std::path::Path, yaml: &str) -> Said {
 
 /// The API server's own schemas, one file for each kind that the chart renders.
 fn schemas_of(server: &ControlPlane, all: &[Value]) -> tempfile::TempDir {
-    let swagger = server.kubectl(&["get", "--raw", "/openapi/v2"]).works().json();
+    let swagger = server
+        .kubectl(&["get", "--raw", "/openapi/v2"])
+        .works()
+        .json();
     let folder = tempfile::tempdir().unwrap();
     let mut definitions = swagger["definitions"].clone();
-    for definition in definitions.as_object_mut().unwrap().values_mut() {
+    for (name, definition) in definitions.as_object_mut().unwrap() {
+        // Swagger cannot say that these are text or a number.
+        if definition["format"] == "int-or-string" || name.ends_with(".resource.Quantity") {
+            definition["type"] = json!(["string", "number"]);
+        }
         // What is not named is not there: kubeconform is strict only where a schema is.
-        let closed = definition.get("properties").is_some() && definition.get("additionalProperties").is_none();
+        let closed = definition.get("properties").is_some()
+            && definition.get("additionalProperties").is_none();
         if closed && definition["x-kubernetes-preserve-unknown-fields"] != true {
             definition["additionalProperties"] = json!(false);
         }
@@ -42,10 +57,14 @@ fn schemas_of(server: &ControlPlane, all: &[Value]) -> tempfile::TempDir {
         };
         let kind = document["kind"].as_str().unwrap();
         let wanted = json!({ "group": group, "version": version, "kind": kind });
-        let found = definitions.as_object().unwrap().iter().find(|(_, definition)| {
-            let named = definition["x-kubernetes-group-version-kind"].as_array();
-            named.is_some_and(|named| named.contains(&wanted))
-        });
+        let found = definitions
+            .as_object()
+            .unwrap()
+            .iter()
+            .find(|(_, definition)| {
+                let named = definition["x-kubernetes-group-version-kind"].as_array();
+                named.is_some_and(|named| named.contains(&wanted))
+            });
         let Some((name, _)) = found else {
             assert!(FOREIGN.contains(&kind), "the API server knows no {wanted}");
             continue;
@@ -60,7 +79,11 @@ fn schemas_of(server: &ControlPlane, all: &[Value]) -> tempfile::TempDir {
 #[test]
 fn every_rendered_manifest_fits_its_schema() {
     for values in ["", EVERY_FLAG, NAMESPACES] {
-        let more: &[&str] = if values.is_empty() { &[] } else { &["--values", values] };
+        let more: &[&str] = if values.is_empty() {
+            &[]
+        } else {
+            &["--values", values]
+        };
         let yaml = rendered("opendoor", "opendoor-system", more);
         let all = documents(&yaml);
         let schemas = schemas_of(ControlPlane::shared(), &all);
