@@ -9,6 +9,7 @@ mod args;
 mod commands;
 mod connect;
 mod exit;
+mod notify;
 mod output;
 mod progress;
 mod render;
@@ -20,7 +21,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use args::{Cli, Command, Options, Sync};
+use args::{Cli, Command, Notify, Options, Sync};
 use commands::change::Against;
 use commands::{
     acting, change, completions, controller, crds, explain, looking, simulate, table, validate,
@@ -55,16 +56,22 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
         simulate: options.simulate,
     };
     match command {
-        Command::Run { place, once } => {
+        Command::Run {
+            place,
+            once,
+            notify,
+        } => {
             let wish = wish(&place.path);
             if once {
-                drive(output, acting::once(&wish, &[], output))
+                drive(output, acting::once(&wish, &[], &notify, output))
             } else {
-                drive(output, acting::run(&wish, output))
+                drive(output, acting::run(&wish, &notify, output))
             }
         }
         Command::Apply { place, approve } => {
-            drive(output, acting::once(&wish(&place.path), &approve, output))
+            let wish = wish(&place.path);
+            let silent = Notify::default();
+            drive(output, acting::once(&wish, &approve, &silent, output))
         }
         Command::Plan {
             place,
