@@ -17,6 +17,7 @@ mod fixture;
 mod flows;
 mod git;
 mod gitops;
+mod notify;
 mod readme;
 #[path = "../shared/served.rs"]
 mod served;

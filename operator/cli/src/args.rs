@@ -8,6 +8,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::notify::{Address, Form};
+
 /// Exit codes of the commands that compare a building with its YAML.
 const CODES: &str = "\
 Exit codes (the worst of all properties, in the order 1, 4, 3, 2, 0):
@@ -167,6 +169,9 @@ pub enum Command {
         /// Make one round and stop
         #[arg(long)]
         once: bool,
+        /// Whom to tell.
+        #[command(flatten)]
+        notify: Notify,
     },
     /// Check YAML offline: shape, rules, references; all problems at once
     #[command(after_help = VALIDATE_CODES)]
@@ -284,6 +289,23 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Whom to tell what changed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Notify {
+    /// Webhook that is told when something changes: drift, holds, refusals, Door Syncs, authorisations. A
+    /// secret; better given by the environment
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "OPENDOOR_NOTIFY_URL",
+        hide_env_values = true
+    )]
+    pub notify: Option<Address>,
+    /// What the webhook takes
+    #[arg(long, value_enum, value_name = "FORM", default_value_t)]
+    pub notify_form: Form,
 }
 
 /// What the operator is told.

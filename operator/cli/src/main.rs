@@ -10,6 +10,7 @@ mod cluster;
 mod commands;
 mod connect;
 mod exit;
+mod notify;
 mod output;
 mod progress;
 mod render;
@@ -22,7 +23,7 @@ use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 
-use args::{Cli, Command, Options, Sync};
+use args::{Cli, Command, Notify, Options, Sync};
 use commands::change::Against;
 use commands::cluster::{Question, answer};
 use commands::{
@@ -78,16 +79,22 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
         simulate: options.simulate,
     };
     match command {
-        Command::Run { place, once } => {
+        Command::Run {
+            place,
+            once,
+            notify,
+        } => {
             let wish = wish(&place.path);
             if once {
-                drive(output, acting::once(&wish, &[], output))
+                drive(output, acting::once(&wish, &[], &notify, output))
             } else {
-                drive(output, acting::run(&wish, output))
+                drive(output, acting::run(&wish, &notify, output))
             }
         }
         Command::Apply { place, approve } => {
-            drive(output, acting::once(&wish(&place.path), &approve, output))
+            let wish = wish(&place.path);
+            let silent = Notify::default();
+            drive(output, acting::once(&wish, &approve, &silent, output))
         }
         Command::Plan { cluster, .. } if cluster.kubernetes => {
             answer(&cluster, Question::Plan, output)

@@ -15,6 +15,7 @@ use opendoor_reconciler::record::RecordError;
 use opendoor_reconciler::round::{RoundReport, round};
 
 use crate::connect::{ConnectError, Connection, Wish};
+use crate::notify::AddressError;
 use crate::progress::Shown;
 
 /// Why a command could not do its work.
@@ -47,6 +48,9 @@ pub enum SessionError {
     /// What was looked at cannot be written down.
     #[error("what was seen cannot be written as a snapshot: {0}")]
     Record(#[from] RecordError),
+    /// Messages cannot go where they should.
+    #[error(transparent)]
+    Notify(#[from] AddressError),
     /// A round failed as a whole.
     #[error(transparent)]
     Round(#[from] PassError),

@@ -12,6 +12,7 @@ pub mod git;
 mod history;
 pub mod import;
 pub mod look;
+pub mod notices;
 pub mod pass;
 pub mod ports;
 pub mod published;

@@ -10,14 +10,19 @@ use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
 
+use crate::args::Notify;
 use crate::connect::Wish;
 use crate::exit::Verdict;
+use crate::notify::Notifier;
 use crate::output::Output;
 use crate::session::{Session, SessionError};
 
 /// How often a round follows at once on one that left work of its own: a key name that became free,
 /// an answer that was lost.
 const MOST_ROUNDS: usize = 4;
+
+/// How long what it found may be told after Ctrl-C.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How long a round may go on after Ctrl-C. What it leaves is in the ledger.
 const LAST_ROUND: Duration = Duration::from_secs(20);
@@ -29,9 +34,11 @@ const LAST_ROUND: Duration = Duration::from_secs(20);
 pub async fn once(
     wish: &Wish,
     approvals: &[String],
+    notify: &Notify,
     output: &Output,
 ) -> Result<Verdict, SessionError> {
     let session = Session::to_act(wish).await?;
+    let notifier = notifier(notify)?;
     output.banner(&session.connection);
     let mut report = session.round(approvals).await?;
     output.banner(&session.connection);
@@ -43,6 +50,7 @@ pub async fn once(
         report = joined(report, session.round(&[]).await?);
     }
     output.round(&report, true);
+    tell(notifier.as_ref(), &session, &report, output).await;
     let verdict = Verdict::of_round(&report, true);
     if unfitting.is_empty() {
         return Ok(verdict);
@@ -53,6 +61,33 @@ pub async fn once(
         ));
     }
     Ok(verdict.and(Verdict::Error))
+}
+
+/// Who is told, if anybody.
+fn notifier(notify: &Notify) -> Result<Option<Notifier>, SessionError> {
+    let told = notify.notify.as_ref();
+    let made = told.map(|address| Notifier::new(address, notify.notify_form));
+    Ok(made.transpose()?)
+}
+
+/// Tells what a round changed. What fails is said, and changes nothing else.
+async fn tell(
+    notifier: Option<&Notifier>,
+    session: &Session,
+    report: &RoundReport,
+    output: &Output,
+) {
+    let (Some(notifier), Some(store)) = (notifier, session.store()) else {
+        return;
+    };
+    match notifier
+        .tell(store, report, session.connection.simulated())
+        .await
+    {
+        Ok(None) => {}
+        Ok(Some(wrong)) => output.note(&format!("warning: {wrong}")),
+        Err(error) => output.note(&format!("warning: nobody was told: {error}")),
+    }
 }
 
 /// Whether a round at once would do more: it did something, and what is left is ours to do.
@@ -127,8 +162,9 @@ fn unfitting(report: &RoundReport, approvals: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// The first round could not be made; later ones are tried again.
-pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+pub async fn run(wish: &Wish, notify: &Notify, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_act(wish).await?;
+    let notifier = notifier(notify)?;
     output.banner(&session.connection);
     output.note(&format!(
         "Watching {} against DOOR OS at {}. Ctrl-C ends.",
@@ -164,6 +200,16 @@ pub async fn run(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> 
                 if said != last {
                     output.print(&said);
                     last = said;
+                }
+                let told = tell(notifier.as_ref(), &session, &report, output);
+                if stop {
+                    // The next run tells what is cut off here.
+                    let _ = tokio::time::timeout(LAST_WORDS, told).await;
+                } else {
+                    tokio::select! {
+                        () = told => {}
+                        _ = tokio::signal::ctrl_c() => return Ok(ended(output)),
+                    }
                 }
                 until_next(&report, session.connection.now())
             }

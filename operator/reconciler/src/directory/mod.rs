@@ -4,6 +4,7 @@ mod files;
 mod lock;
 mod statuses;
 mod store;
+mod told;
 mod watch;
 
 pub use files::{Directory, WORLD_FILE, read_text};

@@ -44,6 +44,14 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
 ";
 
+/// What came later and an older version leaves alone, so that it needs no format of its own.
+const LATER_TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS told (
+        property TEXT PRIMARY KEY,
+        told TEXT NOT NULL
+    ) WITHOUT ROWID;
+";
+
 /// The store of a state directory.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -122,6 +130,7 @@ impl SqliteStore {
                 .map_err(failed)?;
             transaction.commit().map_err(failed)?;
         }
+        connection.execute_batch(LATER_TABLES).map_err(failed)?;
         Ok(())
     }
 
