@@ -206,11 +206,7 @@ fn object_status(seen: &Rc<Seen>) -> ObjectStatus {
         _ => OwnerKind::DoorAssignment,
     };
     ObjectStatus {
-        owner: OwnerId {
-            kind,
-            name: seen.name.name.clone(),
-            uid: None,
-        },
+        owner: OwnerId::new(kind, seen.name.name.as_str(), None),
         conditions: conditions_of(seen)
             .into_iter()
             .map(|condition| Condition {

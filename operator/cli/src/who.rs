@@ -141,7 +141,7 @@ fn row_of(pass: &PassReport, door: DoorUuid, partner: PartnerUuid, now: Timestam
     let owed = record
         .may_open
         .iter()
-        .any(|entry| entry.partner == partner && entry.gone_since.is_some());
+        .any(|entry| entry.partner == partner && entry.gone.is_some());
     if granted_by.is_empty() && !owed {
         return None;
     }

@@ -212,7 +212,7 @@ pub(crate) fn door(wire: WireDoor) -> Result<DoorRow, BadField> {
         accessibility: accessibility_type.ok(),
         connected: is_connected.ok(),
         serial: device.ok().and_then(|device| device.serial_number.ok()),
-        unit: unit.ok().map(unit_of),
+        unit: unit.ok().map(|unit| Box::new(unit_of(unit))),
         holder: match partner_uuid {
             Field::Absent => Holder::Nobody,
             Field::Malformed => Holder::Unknown,

@@ -112,11 +112,8 @@ impl Seen {
             Kind::PartnerKey => OwnerKind::PartnerKey,
             Kind::Portfolio | Kind::Property | Kind::DoorSyncOrder => return None,
         };
-        Some(OwnerId {
-            kind,
-            name: self.name.name.clone(),
-            uid: Some(self.uid.clone()),
-        })
+        let uid = Some(self.uid.clone());
+        Some(OwnerId::new(kind, self.name.name.as_str(), uid))
     }
 
     /// Where a person finds it.

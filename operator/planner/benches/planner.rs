@@ -305,11 +305,7 @@ fn declared(doors: usize) -> Declared {
         });
     let mut objects: Vec<DeclaredObject> = assignments.chain(keys).collect();
     objects.sort_by(|a, b| a.owner.cmp(&b.owner));
-    let owner = OwnerId {
-        kind: OwnerKind::Property,
-        name: String::from("property"),
-        uid: None,
-    };
+    let owner = OwnerId::new(OwnerKind::Property, "property", None);
     Declared {
         property: DeclaredProperty {
             name: owner.name.clone(),
@@ -339,11 +335,7 @@ fn object(kind: OwnerKind, name: String, spec: Spec, doors: usize) -> DeclaredOb
         );
     }
     let file = Some(format!("{name}.yaml"));
-    let owner = OwnerId {
-        kind,
-        name,
-        uid: None,
-    };
+    let owner = OwnerId::new(kind, name, None);
     DeclaredObject {
         cause: Cause {
             file,

@@ -120,12 +120,43 @@ pub enum Absence {
 
 /// Lines and columns of an object's fields, by path such as `spec.doors[2]`. Cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Places(Arc<BTreeMap<String, (u32, u32)>>);
+pub struct Places(Arc<Noted>);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Noted {
+    fields: BTreeMap<String, (u32, u32)>,
+    /// Items of lists by the list's path, from the first on: there may be as many as doors.
+    items: BTreeMap<String, Vec<(u32, u32)>>,
+}
+
+impl Noted {
+    fn get(&self, path: &str) -> Option<(u32, u32)> {
+        let listed = item(path).and_then(|(list, at)| self.items.get(list)?.get(at));
+        listed.or_else(|| self.fields.get(path)).copied()
+    }
+}
+
+/// The list an item's path names, and which of its items.
+fn item(path: &str) -> Option<(&str, usize)> {
+    let (list, at) = path.strip_suffix(']')?.rsplit_once('[')?;
+    Some((list, at.parse().ok()?))
+}
 
 impl Places {
-    /// Notes a field's place.
+    /// Notes a field's place. A list's items take least room when noted one after another.
     pub fn insert(&mut self, path: String, line: u32, column: u32) {
-        Arc::make_mut(&mut self.0).insert(path, (line, column));
+        let Noted { fields, items } = Arc::make_mut(&mut self.0);
+        if let Some((list, at)) = item(&path) {
+            let noted = items.entry(list.to_owned()).or_default();
+            if at == noted.len() {
+                return noted.push((line, column));
+            }
+            if let Some(known) = noted.get_mut(at) {
+                *known = (line, column);
+                return;
+            }
+        }
+        fields.insert(path, (line, column));
     }
 
     /// The cause with the place of a field, or of its nearest known parent.
@@ -135,8 +166,8 @@ impl Places {
         loop {
             if let Some((line, column)) = self.0.get(path) {
                 return Cause {
-                    line: Some(*line),
-                    column: Some(*column),
+                    line: Some(line),
+                    column: Some(column),
                     ..cause.clone()
                 };
             }

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use crate::ids::DoorUuid;
 use crate::ledger::{
-    DoorRecord, EntryVia, Inherited, Intent, Ledger, MayOpen, Seen, UnknownHistory, UnknownWhy,
+    DoorRecord, EntryVia, Gone, Inherited, Intent, Ledger, MayOpen, Seen, UnknownHistory,
+    UnknownWhy,
 };
 use crate::observed::{Access, DoorRow, Via};
 use crate::owner::OwnerId;
@@ -85,13 +86,18 @@ pub fn absorb_absence(ledger: &mut Ledger, door: DoorUuid, now: Timestamp) {
     let mut updated = record.clone();
     updated.claims.clear();
     for entry in &mut updated.may_open {
-        if entry.gone_since.is_none() {
+        if entry.gone.is_none() {
             let cause = cause_of(ledger, record, door, entry);
-            goes(entry, cause, now);
+            entry.gone = Some(Gone::now(now, cause));
         }
     }
     // Without a door nothing can prove more than a person's word.
-    updated.may_open.retain(|entry| entry.attested.is_none());
+    updated.may_open.retain(|entry| {
+        entry
+            .gone
+            .as_ref()
+            .is_none_or(|gone| gone.attested.is_none())
+    });
     if let Some(seen) = &mut updated.seen {
         seen.proven = false;
     }
@@ -132,22 +138,13 @@ fn acknowledged(row: &DoorRow) -> bool {
     row.serial.is_some() && row.lock_revision == Some(row.access_revision)
 }
 
-/// DOOR OS no longer grants an entry; the lock may still accept it.
-fn goes(entry: &mut MayOpen, cause: Option<OwnerId>, now: Timestamp) {
-    entry.gone_since = Some(now);
-    entry.cause = cause.map(Box::new);
-    entry.attested = None;
-}
-
 fn granted(access: &Access) -> MayOpen {
     MayOpen {
         partner: access.partner,
         via: access.via.into(),
         revision: Some(access.revision),
         intent: None,
-        gone_since: None,
-        cause: None,
-        attested: None,
+        gone: None,
     }
 }
 
@@ -169,7 +166,7 @@ fn nothing_new(record: &DoorRecord, seen: &Seen, row: &DoorRow, open_intent: boo
     let known = record
         .may_open
         .iter()
-        .filter(|entry| entry.gone_since.is_none())
+        .filter(|entry| entry.gone.is_none())
         .all(|entry| {
             granted
                 .next()
@@ -207,17 +204,10 @@ fn follow(
     });
     for entry in &mut updated.may_open {
         if row.access.iter().any(|access| same_entry(entry, access)) {
-            if entry.gone_since.is_some() {
-                *entry = MayOpen {
-                    gone_since: None,
-                    cause: None,
-                    attested: None,
-                    ..entry.clone()
-                };
-            }
-        } else if entry.intent.is_none() && entry.gone_since.is_none() {
+            entry.gone = None;
+        } else if entry.intent.is_none() && entry.gone.is_none() {
             let cause = cause_of(ledger, record, row.uuid, entry);
-            goes(entry, cause, now);
+            entry.gone = Some(Gone::now(now, cause));
         }
     }
     for access in &row.access {
@@ -257,7 +247,7 @@ fn same_entry(entry: &MayOpen, access: &Access) -> bool {
 
 /// A grant that took effect and that no row has shown yet.
 fn is_unseen_grant(entry: &MayOpen) -> bool {
-    entry.revision.is_none() && entry.intent.is_none() && entry.gone_since.is_none()
+    entry.revision.is_none() && entry.intent.is_none() && entry.gone.is_none()
 }
 
 /// Whether a row's entry is what an unseen grant became.
@@ -297,7 +287,7 @@ fn missed_change(record: &DoorRecord, seen: &Seen, row: &DoorRow) -> bool {
             let known = record
                 .may_open
                 .iter()
-                .filter(|entry| entry.revision.is_some() && entry.gone_since.is_none());
+                .filter(|entry| entry.revision.is_some() && entry.gone.is_none());
             let known_count = known.clone().count();
             known_count != row.access.len()
                 || known

@@ -209,15 +209,8 @@ impl Taken {
     /// The Property as the owner of what it causes itself.
     #[must_use]
     pub fn property_owner(ledger: &Ledger) -> OwnerId {
-        OwnerId {
-            kind: OwnerKind::Property,
-            name: ledger
-                .head
-                .property
-                .as_ref()
-                .map(|property| property.name.clone())
-                .unwrap_or_default(),
-            uid: None,
-        }
+        let property = ledger.head.property.as_ref();
+        let name = property.map_or("", |property| &property.name);
+        OwnerId::new(OwnerKind::Property, name, None)
     }
 }

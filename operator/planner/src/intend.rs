@@ -82,9 +82,7 @@ fn begin(ledger: &mut Ledger, step: &Step, now: Timestamp) -> Intent {
             via,
             revision: None,
             intent: Some(number),
-            gone_since: None,
-            cause: None,
-            attested: None,
+            gone: None,
         });
     }
     intent
@@ -111,7 +109,7 @@ fn touched(ledger: &Ledger, step: &Step) -> Vec<DoorUuid> {
                 record
                     .may_open
                     .iter()
-                    .any(|entry| entry.via == EntryVia::Key(*key) && entry.gone_since.is_none())
+                    .any(|entry| entry.via == EntryVia::Key(*key) && entry.gone.is_none())
             })
             .map(|(door, _)| *door)
             .collect::<Vec<_>>()

@@ -17,7 +17,7 @@ use crate::reasons::Reason;
 use crate::writes::Write;
 
 pub use crate::records::{
-    Claim, DoorRecord, EntryVia, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
+    Claim, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
 
 /// Identifies a step by what it does and the revision it starts from. It never fits again once
@@ -334,11 +334,7 @@ impl Ledger {
         self.head.keys.is_empty()
             && self.head.intents.is_empty()
             && self.doors.values().all(|record| {
-                record.claims.is_empty()
-                    && record
-                        .may_open
-                        .iter()
-                        .all(|entry| entry.gone_since.is_none())
+                record.claims.is_empty() && record.may_open.iter().all(|entry| entry.gone.is_none())
             })
     }
 

@@ -165,8 +165,8 @@ pub struct DoorRow {
     pub connected: Option<bool>,
     /// Serial number of the device on the door; `None`: not activated.
     pub serial: Option<String>,
-    /// The unit behind it.
-    pub unit: Option<Unit>,
+    /// The unit behind it. Boxed: most doors have none.
+    pub unit: Option<Box<Unit>>,
     /// The partner dropdown.
     pub holder: Holder,
     /// +1 on any change, telemetry included; only orders reads.

@@ -113,12 +113,13 @@ fn not_retained(taken: &Taken, record: &DoorRecord, want: Option<&DoorWant>) -> 
 
 /// A claim without the owners that left what they owned in place; as it is, if that is all of them.
 fn let_go(taken: &Taken, claim: &Claim) -> Claim {
-    let mut left = claim.clone();
-    left.owners.retain(|owner| !retained(taken, owner));
-    if left.owners.is_empty() {
-        left.owners.clone_from(&claim.owners);
+    let left = claim.owners.iter().filter(|owner| !retained(taken, owner));
+    let left: Box<[OwnerId]> = left.cloned().collect();
+    let mut claim = claim.clone();
+    if !left.is_empty() {
+        claim.owners = left;
     }
-    left
+    claim
 }
 
 /// Whether an object's going leaves what it owned in place.

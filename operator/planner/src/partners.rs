@@ -203,7 +203,7 @@ fn references(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) -> Vec
     }
     for (door, record) in &ledger.doors {
         let owed = record.may_open.iter().any(|entry| {
-            entry.partner == partner && (entry.gone_since.is_some() || entry.revision.is_none())
+            entry.partner == partner && (entry.gone.is_some() || entry.revision.is_none())
         });
         if owed {
             let name = observed.door(*door).map_or_else(

@@ -30,7 +30,7 @@ pub fn plan(
 ) -> Plan {
     let mut differences = Differences::new(ledger, taken, observed, now);
     let mut plan = Plan {
-        name: Taken::property_owner(ledger).name,
+        name: Taken::property_owner(ledger).name.clone(),
         building: observed.building_name.clone(),
         plan_id: String::new(),
         hold_id: None,

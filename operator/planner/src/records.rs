@@ -70,7 +70,7 @@ pub struct Claim {
     /// Who.
     pub partner: PartnerUuid,
     /// For which objects, sorted, each once.
-    pub owners: Vec<OwnerId>,
+    pub owners: Box<[OwnerId]>,
     /// DOOR OS was seen to hold it while we claimed it.
     #[serde(default)]
     pub held: bool,
@@ -106,15 +106,36 @@ pub struct MayOpen {
     /// The intent that may have granted it, while `revision` is `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<u64>,
-    /// Since when DOOR OS no longer grants it in this form: the debt.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone_since: Option<Timestamp>,
+    /// The debt, once DOOR OS no longer grants it in this form. Apart, because most entries owe nothing
+    /// and there is one for every door.
+    #[serde(flatten)]
+    pub gone: Option<Box<Gone>>,
+}
+
+/// What is owed at a lock that may still accept what DOOR OS no longer grants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gone {
+    /// Since when DOOR OS no longer grants it.
+    #[serde(rename = "goneSince")]
+    pub since: Timestamp,
     /// The object whose change took it away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Box<OwnerId>>,
+    pub cause: Option<OwnerId>,
     /// When a person said that the lock was synced since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attested: Option<Timestamp>,
+}
+
+impl Gone {
+    /// A debt that begins.
+    pub(crate) fn now(since: Timestamp, cause: Option<OwnerId>) -> Box<Self> {
+        Box::new(Self {
+            since,
+            cause,
+            attested: None,
+        })
+    }
 }
 
 /// How an entry of `may_open` reaches the door.
@@ -175,6 +196,6 @@ impl DoorRecord {
     /// Whether the lock may accept more than DOOR OS grants: a debt, or a history that is not known.
     #[must_use]
     pub fn owes(&self) -> bool {
-        self.unknown.is_some() || self.may_open.iter().any(|entry| entry.gone_since.is_some())
+        self.unknown.is_some() || self.may_open.iter().any(|entry| entry.gone.is_some())
     }
 }

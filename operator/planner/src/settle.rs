@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::exposure::{Freshness, absorb_absence, absorb_row, meet_rows};
 use crate::ids::DoorUuid;
-use crate::ledger::{Intent, Ledger, MayOpen};
+use crate::ledger::{Gone, Intent, Ledger, MayOpen};
 use crate::observed::{DoorRow, Holder, KeyRow, Observed, Via};
 use crate::own::{own, own_overtaken};
 use crate::writes::{Answer, KeyPatch, Write};
@@ -350,8 +350,7 @@ fn end_pending(
         Effect::PerhapsOnce if record.unknown.is_some() || !shown => {
             for entry in record.may_open.iter_mut().filter(|entry| mine(entry)) {
                 entry.intent = None;
-                entry.gone_since = Some(now);
-                entry.cause = Some(Box::new(intent.owner.clone()));
+                entry.gone = Some(Gone::now(now, Some(intent.owner.clone())));
             }
         }
         Effect::PerhapsOnce | Effect::Never => record.may_open.retain(|entry| !mine(entry)),

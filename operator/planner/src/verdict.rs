@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{DoorUuid, PartnerUuid};
-use crate::ledger::{DoorRecord, EntryVia, Ledger, MayOpen};
+use crate::ledger::{DoorRecord, EntryVia, Gone, Ledger};
 use crate::observed::{DoorRow, Observed};
 use crate::owner::OwnerId;
 use crate::reasons::Reason;
@@ -98,13 +98,14 @@ pub fn verdict(view: DoorView<'_>, partner: PartnerUuid, now: Timestamp) -> Verd
     if unsettled {
         return Verdict::new(Tri::Unknown, Tri::Unknown, Reason::OutcomeUnknown, None);
     }
-    let owed: Vec<&MayOpen> = record
+    let owed: Vec<&Gone> = record
         .may_open
         .iter()
-        .filter(|entry| entry.partner == partner && entry.gone_since.is_some())
+        .filter(|entry| entry.partner == partner)
+        .filter_map(|entry| entry.gone.as_deref())
         .collect();
-    let since = owed.iter().filter_map(|entry| entry.gone_since).min();
-    let attested = !owed.is_empty() && owed.iter().all(|entry| entry.attested.is_some());
+    let since = owed.iter().map(|gone| gone.since).min();
+    let attested = !owed.is_empty() && owed.iter().all(|gone| gone.attested.is_some());
     let Some(row) = row else {
         return match (owed.is_empty(), attested) {
             (true, _) => Verdict::new(Tri::True, Tri::False, Reason::LockProven, None),
@@ -183,7 +184,7 @@ pub fn debts(
     for (door, record) in &ledger.doors {
         let first = debts.len();
         for entry in &record.may_open {
-            let Some(since) = entry.gone_since else {
+            let Some(gone) = &entry.gone else {
                 continue;
             };
             if let Some(debt) = debts
@@ -191,12 +192,9 @@ pub fn debts(
                 .skip(first)
                 .find(|debt| debt.partner == entry.partner)
             {
-                debt.since = debt.since.min(since);
+                debt.since = debt.since.min(gone.since);
                 debt.via.push(entry.via);
-                debt.cause = debt
-                    .cause
-                    .take()
-                    .or_else(|| entry.cause.as_deref().cloned());
+                debt.cause = debt.cause.take().or_else(|| gone.cause.clone());
                 continue;
             }
             let view = view_of(ledger, observed, stale, *door, record);
@@ -205,8 +203,8 @@ pub fn debts(
                 door: *door,
                 partner: entry.partner,
                 via: vec![entry.via],
-                since,
-                cause: entry.cause.as_deref().cloned(),
+                since: gone.since,
+                cause: gone.cause.clone(),
                 verdict,
             });
         }
@@ -243,8 +241,8 @@ pub fn attest(ledger: &mut Ledger, door: DoorUuid, now: Timestamp) -> bool {
     if owes {
         let record = ledger.door_mut(door);
         for entry in &mut record.may_open {
-            if entry.gone_since.is_some() {
-                entry.attested.get_or_insert(now);
+            if let Some(gone) = &mut entry.gone {
+                gone.attested.get_or_insert(now);
             }
         }
         if let Some(unknown) = &mut record.unknown {

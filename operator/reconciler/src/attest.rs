@@ -74,11 +74,7 @@ pub async fn attest<L: Ledgers>(
     if !exposure::attest(&mut ledger, *uuid, now) {
         return Ok(Attested::NothingOwed { door: name.clone() });
     }
-    let owner = OwnerId {
-        kind: OwnerKind::Property,
-        name: pass.plan.name.clone(),
-        uid: None,
-    };
+    let owner = OwnerId::new(OwnerKind::Property, pass.plan.name.as_str(), None);
     let event = Event {
         at: now,
         property: pass.plan.name.clone(),

@@ -131,11 +131,7 @@ pub fn key(name: &str, partner: Option<&str>, doors: &[(&str, bool)], schedule: 
 
 /// An object.
 pub fn owner(kind: OwnerKind, name: &str) -> OwnerId {
-    OwnerId {
-        kind,
-        name: name.to_owned(),
-        uid: None,
-    }
+    OwnerId::new(kind, name, None)
 }
 
 /// An empty plan.

@@ -56,11 +56,11 @@ pub(crate) fn unit_row(name: &str, vacancy: Option<Vacancy>, since: &str) -> Doo
     DoorRow {
         door_type: Some(DoorType::Residence),
         accessibility: Some(Accessibility::Private),
-        unit: Some(Unit {
+        unit: Some(Box::new(Unit {
             name: name.trim_start_matches("Unit ").to_owned(),
             vacancy,
             vacancy_since: Some(at(since)),
-        }),
+        })),
         ..door_row(name, None)
     }
 }
@@ -88,11 +88,7 @@ pub(crate) fn key_row(name: &str, partner_name: Option<&str>, doors: &[(&str, bo
 }
 
 pub(crate) fn owner(name: &str, kind: OwnerKind) -> OwnerId {
-    OwnerId {
-        kind,
-        name: name.to_owned(),
-        uid: None,
-    }
+    OwnerId::new(kind, name, None)
 }
 
 pub(crate) fn cause(owner: &OwnerId) -> Cause {

@@ -72,7 +72,7 @@ fn a_door_granted_for_two_objects_belongs_to_both_at_once() {
         "the pass after a grant has nothing to commit"
     );
     let both = ["one", "two"].map(|name| owner(name, OwnerKind::DoorAssignment));
-    assert_eq!(world.record("Unit 103").claims[0].owners, both);
+    assert_eq!(world.record("Unit 103").claims[0].owners[..], both);
 }
 
 #[test]

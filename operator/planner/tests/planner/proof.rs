@@ -262,7 +262,7 @@ fn the_same_partner_removed_and_given_the_door_again_owes_the_first_entry() {
         .record("Pool")
         .may_open
         .iter()
-        .map(|e| e.gone_since.is_some())
+        .map(|e| e.gone.is_some())
         .collect();
     assert_eq!(gone, [true, false]);
     world.sync("Pool");

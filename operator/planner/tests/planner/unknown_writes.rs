@@ -153,7 +153,7 @@ fn a_grant_that_may_have_been_there_for_a_moment_is_owed() {
     world.plan();
     let entry = &world.record("Unit 103").may_open[0];
     assert_eq!(
-        (entry.partner, entry.gone_since),
+        (entry.partner, entry.gone.as_ref().map(|gone| gone.since)),
         (partner("TourPass"), Some(world.now))
     );
     assert_eq!(world.verdict("Unit 103", "TourPass").enforced, Tri::False);

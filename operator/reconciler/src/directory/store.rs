@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::gather::Heads;
 use crate::ports::{Event, Ledgers, StoreError};
-use crate::record::{RecordError, decode_door, decode_head, encode_door, encode_head};
+use crate::record::{Owners, RecordError, decode_door, decode_head, encode_door, encode_head};
 
 /// The format this version writes: of the tables, and of the records in them ([`FORMAT`](crate::record::FORMAT)).
 const SCHEMA: i64 = 2;
@@ -202,10 +202,11 @@ impl SqliteStore {
             .map_err(failed)?;
         let mut rows = query.query([ledger]).map_err(failed)?;
         let mut doors = Vec::new();
+        let mut owners = Owners::default();
         while let Some(row) = rows.next().map_err(failed)? {
             let door = self.uuid(row.get_ref(0).map_err(failed)?.as_blob().ok())?;
             let record = row.get_ref(1).map_err(failed)?;
-            let record = decode_door(record.as_blob().unwrap_or_default());
+            let record = decode_door(record.as_blob().unwrap_or_default(), &mut owners);
             doors.push((DoorUuid(door), record.map_err(|why| self.misread(&why))?));
         }
         // Sorted already, so the tree is built in one go.

@@ -100,11 +100,7 @@ fn owned(object: &Object) -> Option<(OwnerId, &str)> {
         Resource::PartnerKey(key) => (OwnerKind::PartnerKey, &key.spec.property_ref.name),
         Resource::Portfolio(_) | Resource::Property(_) | Resource::DoorSyncOrder(_) => return None,
     };
-    let owner = OwnerId {
-        kind,
-        name: object.resource.name().to_owned(),
-        uid: object.uid.clone(),
-    };
+    let owner = OwnerId::new(kind, object.resource.name(), object.uid.clone());
     Some((owner, property))
 }
 
@@ -125,11 +121,7 @@ impl crate::snapshot::Broken {
             "PartnerKey" => OwnerKind::PartnerKey,
             _ => return None,
         };
-        Some(OwnerId {
-            kind,
-            name: self.name.clone()?,
-            uid: self.uid.clone(),
-        })
+        Some(OwnerId::new(kind, self.name.clone()?, self.uid.clone()))
     }
 }
 

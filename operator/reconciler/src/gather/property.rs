@@ -115,9 +115,5 @@ fn building_moved(
 }
 
 fn property_owner(name: &str) -> OwnerId {
-    OwnerId {
-        kind: OwnerKind::Property,
-        name: name.to_owned(),
-        uid: None,
-    }
+    OwnerId::new(OwnerKind::Property, name, None)
 }

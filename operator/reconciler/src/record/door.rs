@@ -1,16 +1,33 @@
 //! A door's record as it is written: by position, so that a field's place here is its name. It is
 //! spelled out apart from the record itself, so that no change there changes what is on disk unseen.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use opendoor_planner::ids::{KeyUuid, PartnerUuid};
 use opendoor_planner::ledger::{
-    Claim, DoorRecord, EntryVia, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
+    Claim, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
-use opendoor_planner::owner::{OwnerId, OwnerKind};
+use opendoor_planner::owner::{Owner as Said, OwnerId, OwnerKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Id, RecordError, damaged, id};
+
+/// Owners read so far: an object that owns many doors is held once for all of them.
+#[derive(Default)]
+pub(crate) struct Owners(HashSet<OwnerId>);
+
+impl Owners {
+    fn one(&mut self, owner: Said) -> OwnerId {
+        if let Some(known) = self.0.get(&owner) {
+            return known.clone();
+        }
+        let new = OwnerId::from(owner);
+        self.0.insert(new.clone());
+        new
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Door<'a> {
@@ -110,14 +127,19 @@ impl<'a> Door<'a> {
         }
     }
 
-    pub(super) fn record(self) -> Result<DoorRecord, RecordError> {
-        let may_open: Result<Vec<MayOpen>, RecordError> =
-            self.may_open.into_iter().map(Entry::entry).collect();
+    pub(super) fn record(self, owners: &mut Owners) -> Result<DoorRecord, RecordError> {
+        // As large as they need to be: there are as many of these as doors.
+        let mut claims = Vec::with_capacity(self.claims.len());
+        claims.extend(self.claims.into_iter().map(|claim| claim.claim(owners)));
+        let mut may_open = Vec::with_capacity(self.may_open.len());
+        for entry in self.may_open {
+            may_open.push(entry.entry(owners)?);
+        }
         Ok(DoorRecord {
             name: self.name.map(str::to_owned),
-            claims: self.claims.into_iter().map(StoredClaim::claim).collect(),
+            claims,
             seen: self.seen.map(StoredSeen::seen).transpose()?,
-            may_open: may_open?,
+            may_open,
             unknown: self
                 .unknown
                 .map(|unknown| unknown.unknown().map(Box::new))
@@ -140,10 +162,14 @@ impl<'a> StoredClaim<'a> {
         }
     }
 
-    fn claim(self) -> Claim {
+    fn claim(self, owners: &mut Owners) -> Claim {
         Claim {
             partner: PartnerUuid(Uuid::from_bytes(self.partner)),
-            owners: self.owners.into_iter().map(Owner::owner).collect(),
+            owners: self
+                .owners
+                .into_iter()
+                .map(|owner| owner.owner(owners))
+                .collect(),
             held: self.held,
         }
     }
@@ -151,7 +177,7 @@ impl<'a> StoredClaim<'a> {
 
 impl<'a> Owner<'a> {
     fn of(owner: &'a OwnerId) -> Self {
-        let OwnerId { kind, name, uid } = owner;
+        let Said { kind, name, uid } = &**owner;
         Self {
             kind: match kind {
                 OwnerKind::DoorAssignment => Kind::DoorAssignment,
@@ -163,8 +189,8 @@ impl<'a> Owner<'a> {
         }
     }
 
-    fn owner(self) -> OwnerId {
-        OwnerId {
+    fn owner(self, owners: &mut Owners) -> OwnerId {
+        owners.one(Said {
             kind: match self.kind {
                 Kind::DoorAssignment => OwnerKind::DoorAssignment,
                 Kind::PartnerKey => OwnerKind::PartnerKey,
@@ -172,7 +198,7 @@ impl<'a> Owner<'a> {
             },
             name: self.name.to_owned(),
             uid: self.uid.map(str::to_owned),
-        }
+        })
     }
 }
 
@@ -228,10 +254,9 @@ impl<'a> Entry<'a> {
             via,
             revision,
             intent,
-            gone_since,
-            cause,
-            attested,
+            gone,
         } = entry;
+        let gone = gone.as_deref();
         Self {
             partner: id(partner.0),
             via: match via {
@@ -241,13 +266,22 @@ impl<'a> Entry<'a> {
             },
             revision: *revision,
             intent: *intent,
-            gone_since: gone_since.map(Moment::of),
-            cause: cause.as_deref().map(Owner::of),
-            attested: attested.map(Moment::of),
+            gone_since: gone.map(|gone| Moment::of(gone.since)),
+            cause: gone.and_then(|gone| gone.cause.as_ref()).map(Owner::of),
+            attested: gone.and_then(|gone| gone.attested).map(Moment::of),
         }
     }
 
-    fn entry(self) -> Result<MayOpen, RecordError> {
+    fn entry(self, owners: &mut Owners) -> Result<MayOpen, RecordError> {
+        let gone = match (self.gone_since, self.cause, self.attested) {
+            (Some(since), cause, attested) => Some(Box::new(Gone {
+                since: since.timestamp()?,
+                cause: cause.map(|owner| owner.owner(owners)),
+                attested: moment(attested)?,
+            })),
+            (None, None, None) => None,
+            (None, _, _) => return Err(damaged("an entry says who took it away, but not when")),
+        };
         Ok(MayOpen {
             partner: PartnerUuid(Uuid::from_bytes(self.partner)),
             via: match self.via {
@@ -257,9 +291,7 @@ impl<'a> Entry<'a> {
             },
             revision: self.revision,
             intent: self.intent,
-            gone_since: moment(self.gone_since)?,
-            cause: self.cause.map(|owner| Box::new(owner.owner())),
-            attested: moment(self.attested)?,
+            gone,
         })
     }
 }

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub(crate) use door::Owners;
+
 /// The format written. It is part of every home's own version: a change of what is written here needs a
 /// new number.
 pub const FORMAT: u8 = 1;
@@ -85,10 +87,16 @@ pub fn decode(bytes: &[u8]) -> Result<Ledger, RecordError> {
         return Err(damaged("its sum does not fit"));
     }
     let whole: Whole<'_> = exactly(body)?;
+    let mut owners = Owners::default();
     let doors: Result<BTreeMap<_, _>, _> = whole
         .doors
         .into_iter()
-        .map(|(door, record)| Ok((DoorUuid(Uuid::from_bytes(door)), record.record()?)))
+        .map(|(door, record)| {
+            Ok((
+                DoorUuid(Uuid::from_bytes(door)),
+                record.record(&mut owners)?,
+            ))
+        })
         .collect();
     Ok(Ledger::stored(
         BuildingUuid(Uuid::from_bytes(whole.building)),
@@ -119,9 +127,9 @@ pub(crate) fn encode_door(record: &DoorRecord) -> Result<Vec<u8>, RecordError> {
     postcard::to_stdvec(&door::Door::of(record)).map_err(damaged)
 }
 
-/// Reads it.
-pub(crate) fn decode_door(bytes: &[u8]) -> Result<DoorRecord, RecordError> {
-    exactly::<door::Door<'_>>(bytes)?.record()
+/// Reads it, as one of several.
+pub(crate) fn decode_door(bytes: &[u8], owners: &mut Owners) -> Result<DoorRecord, RecordError> {
+    exactly::<door::Door<'_>>(bytes)?.record(owners)
 }
 
 #[derive(Serialize, Deserialize)]

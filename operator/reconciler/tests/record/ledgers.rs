@@ -5,8 +5,9 @@ use opendoor_api::{DoorAssignmentSpec, LocalRef, PartnerKeySpec, PropertySpec};
 use opendoor_planner::declared::Spec;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
 use opendoor_planner::ledger::{
-    Accepted, AcceptedPortfolio, AcceptedProperty, Charge, Claim, DoorRecord, EntryVia, Head, Hold,
-    Inherited, Intent, KeyRecord, Ledger, MayOpen, PartnerRecord, Seen, UnknownHistory, UnknownWhy,
+    Accepted, AcceptedPortfolio, AcceptedProperty, Charge, Claim, DoorRecord, EntryVia, Gone, Head,
+    Hold, Inherited, Intent, KeyRecord, Ledger, MayOpen, PartnerRecord, Seen, UnknownHistory,
+    UnknownWhy,
 };
 use opendoor_planner::observed::{Day, Interval, KeyDoor};
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
@@ -46,14 +47,14 @@ fn owner() -> impl Strategy<Value = OwnerId> {
         OwnerKind::PartnerKey,
         OwnerKind::Property,
     ]);
-    (kind, name(), option::of(name())).prop_map(|(kind, name, uid)| OwnerId { kind, name, uid })
+    (kind, name(), option::of(name())).prop_map(|(kind, name, uid)| OwnerId::new(kind, name, uid))
 }
 
 fn record() -> impl Strategy<Value = DoorRecord> {
     let claim =
         (uuid(), vec(owner(), 0..3), any::<bool>()).prop_map(|(partner, owners, held)| Claim {
             partner: PartnerUuid(partner),
-            owners,
+            owners: owners.into(),
             held,
         });
     let name_of_door = option::of(any::<String>());
@@ -110,21 +111,25 @@ fn entry() -> impl Strategy<Value = MayOpen> {
         via,
         any::<Option<i64>>(),
         any::<Option<u64>>(),
-        option::of(moment()),
-        option::of(owner()),
-        option::of(moment()),
+        option::of(gone()),
     )
-        .prop_map(
-            |(partner, via, revision, intent, gone_since, cause, attested)| MayOpen {
-                partner: PartnerUuid(partner),
-                via,
-                revision,
-                intent,
-                gone_since,
-                cause: cause.map(Box::new),
-                attested,
-            },
-        )
+        .prop_map(|(partner, via, revision, intent, gone)| MayOpen {
+            partner: PartnerUuid(partner),
+            via,
+            revision,
+            intent,
+            gone: gone.map(Box::new),
+        })
+}
+
+fn gone() -> impl Strategy<Value = Gone> {
+    (moment(), option::of(owner()), option::of(moment())).prop_map(|(since, cause, attested)| {
+        Gone {
+            since,
+            cause,
+            attested,
+        }
+    })
 }
 
 fn unknown() -> impl Strategy<Value = UnknownHistory> {
