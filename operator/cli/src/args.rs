@@ -195,6 +195,9 @@ pub enum Command {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// Name of the environment: an issue of one is not taken for another's
+        #[arg(long, value_name = "NAME", value_parser = environment)]
+        environment: Option<String>,
     },
     /// Show the conditions of every object
     Status {

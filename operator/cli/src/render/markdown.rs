@@ -1,6 +1,7 @@
 //! One comment on a pull request: the summary first, details folded, and never too long to be posted.
 
 mod change;
+mod drift;
 
 use opendoor_planner::plan::Plan;
 use opendoor_reconciler::round::RoundReport;
@@ -13,6 +14,7 @@ use super::waiting::errands;
 use super::words::{clean, count};
 
 pub use change::change;
+pub use drift::{Issue, drift};
 
 /// Longest comment; GitHub refuses one of more than 65,536 characters.
 const LONGEST: usize = 60_000;
@@ -36,26 +38,6 @@ pub fn round(report: &RoundReport, performed: bool) -> String {
 pub fn plans(plans: &[Plan]) -> String {
     let view = View::of_plans(plans);
     comment("Plan", &in_short(&view), &view, everything)
-}
-
-/// What people changed by hand.
-#[must_use]
-pub fn drift(report: &RoundReport) -> String {
-    let view = View::of_round(report, false);
-    let sum = |of: fn(&Plan) -> usize| -> usize {
-        view.properties
-            .iter()
-            .map(|property| of(property.plan))
-            .sum()
-    };
-    let drifted = sum(|plan| plan.drifted.len());
-    let unmanaged = sum(|plan| plan.unmanaged.len());
-    let outstanding = sum(|plan| plan.steps.len());
-    let short = format!(
-        "{drifted} changed by hand, {unmanaged} declared by nobody, {} outstanding.",
-        count(outstanding, "change", "changes")
-    );
-    comment("Drift", &short, &view, by_hand)
 }
 
 /// All of it in a line.
@@ -373,18 +355,63 @@ mod tests {
             text.matches("<details>").count(),
             text.matches("</details>").count()
         );
-        let drifted = drift(&looked(busy()));
-        assert!(
-            drifted.contains("Lobby") && !drifted.contains("Mail Room"),
-            "{drifted}"
-        );
-        assert!(
-            drifted.contains("**1 changed by hand, 1 declared by nobody, 3 changes outstanding.**"),
-            "{drifted}"
-        );
         let troubled = round(&troubled(), false);
         assert!(
             troubled.contains("**No changes; 4 refused or not looked at.**\n\n### Not looked at\n"),
+            "{troubled}"
+        );
+    }
+
+    #[test]
+    fn drift_is_an_issue_that_stays_the_same() {
+        let since = BTreeMap::from([(
+            busy().name,
+            crate::render::samples::at("2026-06-01T07:00:00Z"),
+        )]);
+        let issue = Issue {
+            path: "access",
+            environment: None,
+            since: &since,
+        };
+        assert_eq!(
+            drift(&looked(busy()), &issue),
+            "\
+<!-- opendoor:drift -->
+# OpenDOOR drift: 1 changed by hand, 1 declared by nobody
+
+## Harbor Point
+
+Changed by hand since 2026-06-01 07:00 UTC.
+
+| | What | Change | Where | Note |
+|---|---|---|---|---|
+| `~` | Lobby | Parcel Runner | `DoorAssignment/parcel-runner` | Drifted: partner taken off the door |
+| `?` | Side Door | OldCo |  | Unmanaged: partner put on the door by hand |
+
+- **Changed by hand.** If it was right, change the YAML. If not, put it back: `opendoor apply access`, or the next pass of whoever applies.
+- **Declared by nobody.** If it is meant, declare it (`opendoor import access --building \"Harbor Point\"` writes what is there). If not, take it away in DOOR OS, or set `addedByHand: Remove` in the Property.
+- 3 changes are outstanding beside: `opendoor plan access`.
+
+<sub>From `opendoor drift access -o markdown`.</sub>
+"
+        );
+        let environment = Some("production");
+        let none = drift(
+            &looked(day()),
+            &Issue {
+                environment,
+                ..issue
+            },
+        );
+        assert!(
+            none.starts_with(
+                "<!-- opendoor:drift:production -->\n# OpenDOOR drift in production: none\n\nNothing"
+            ),
+            "{none}"
+        );
+        let troubled = drift(&troubled(), &issue);
+        assert!(
+            troubled.contains("# OpenDOOR drift: 4 not looked at\n\n## Not looked at"),
             "{troubled}"
         );
     }
