@@ -77,6 +77,21 @@ fn only_what_the_change_causes_is_shown_and_counts() {
 }
 
 #[test]
+fn both_plans_are_made_from_one_look() {
+    let world = with_something_pending();
+    world.write("b.yaml", &assignment("tours", "TourPass", "Front Entrance"));
+    let calls_of = |words: &[&str]| {
+        let calls = || -> u64 { world.simulator.calls().into_values().sum() };
+        let before = calls();
+        world.run(words).exits(2);
+        calls() - before
+    };
+    let once = calls_of(&["plan"]);
+    assert!(once > 2);
+    assert_eq!(calls_of(&["plan", "--base", "HEAD"]), once);
+}
+
+#[test]
 fn a_removal_is_seen_without_the_ledger_of_whoever_applied_it() {
     let world = with_something_pending();
     world.run(&["apply"]).exits(0);

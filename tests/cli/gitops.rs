@@ -128,7 +128,7 @@ impl Runner {
         // `gh` keeps what it was asked, and lists the comments of a file.
         runner.program(
             "gh",
-            "echo \"$@\" >> gh.log\nfor word; do case \"$word\" in body=@*) cp \"${word#body=@}\" posted.md;; esac; done\n\
+            "printf '%s\\n' \"$*\" >> gh.log\nfor word; do case \"$word\" in body=@*) cp \"${word#body=@}\" posted.md;; esac; done\n\
              case \"$*\" in *--paginate*) cat comments.txt;; esac",
         );
         runner.write("comments.txt", "");
@@ -272,7 +272,7 @@ fn a_fork_is_planned_from_what_main_published() {
     runner.write("bin/published.json", &published);
     runner.program(
         "gh",
-        "echo \"$@\" >> gh.log\ncase \"$*\" in 'run list'*) echo 17;; 'run download 17'*) cp bin/published.json snapshot.json;; esac",
+        "printf '%s\\n' \"$*\" >> gh.log\ncase \"$*\" in 'run list'*) echo 17;; 'run download 17'*) cp bin/published.json snapshot.json;; esac",
     );
     runner.pull_request(takes_the_garage_away);
     assert_eq!(runner.step("plan-of-a-fork", "Fetch the snapshot", &[]), 0);
@@ -281,4 +281,36 @@ fn a_fork_is_planned_from_what_main_published() {
     let summary = runner.read("summary.md");
     assert!(summary.contains("Not done any more (1)"), "{summary}");
     assert!(summary.contains("Planned from a snapshot of"), "{summary}");
+}
+
+#[test]
+fn drift_is_one_issue_that_opens_changes_and_closes() {
+    let runner = Runner::new();
+    runner.program(
+        "gh",
+        "printf '%s\\n' \"$*\" >> gh.log\ncase \"$*\" in 'issue list'*) cat comments.txt;; esac",
+    );
+    let asked = |comments: &str| {
+        runner.write("comments.txt", comments);
+        let _ = std::fs::remove_file(runner.folder.path().join("gh.log"));
+        assert_eq!(runner.live("look", "Drift"), 0);
+        let log = runner.read("gh.log");
+        log.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let ours = "4 <!-- opendoor:drift:staging -->\n9 <!-- opendoor:drift:production -->\n";
+    assert_eq!(asked(""), [""; 0]);
+    runner
+        .world
+        .edit_door("Unit 101", &serde_json::json!({"partner": "TourPass"}));
+    let title = "--title OpenDOOR drift in production: 1 declared by nobody";
+    let create = format!(
+        "issue create --repo harbor-living/access --label drift {title} --body-file issue.md"
+    );
+    assert_eq!(asked(""), [create]);
+    let edit = format!("issue edit 9 --repo harbor-living/access {title} --body-file issue.md");
+    assert_eq!(asked(ours), [edit]);
+    runner
+        .world
+        .edit_door("Unit 101", &serde_json::json!({"partner": null}));
+    assert_eq!(asked(ours), ["issue close 9 --repo harbor-living/access"]);
 }

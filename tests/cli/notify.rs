@@ -259,3 +259,52 @@ fn slack_gets_text_and_the_environment_may_say_where() {
         .unwrap();
     assert!(!String::from_utf8(help.stdout).unwrap().contains("s3cret"));
 }
+
+#[test]
+fn the_controller_tells_too_and_a_silent_hook_does_not_keep_it_from_ending() {
+    let world = World::about_to_leave_the_garage();
+    let hook = Hook::new();
+    let started = || {
+        std::process::Command::new(opendoor())
+            .args(["run", "--door-os", world.url(), "--notify", &hook.url])
+            .current_dir(world.yaml.path())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let first_message = || {
+        let begun = Instant::now();
+        while hook.got.lock().unwrap().is_empty() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        hook.one()
+    };
+    let end = |mut child: std::process::Child| {
+        let begun = Instant::now();
+        let id = child.id().to_string();
+        let asked = std::process::Command::new("kill")
+            .args(["-INT", &id])
+            .status();
+        assert!(asked.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(4), "{begun:?}");
+    };
+    hook.answers(SILENT);
+    let running = started();
+    let required = events(&[("DoorSyncRequired", "Garage Gate")]);
+    assert_eq!(first_message(), required);
+    end(running);
+    // What nobody took is told by the next one, and the end of it as soon as it is seen.
+    hook.answers(200);
+    let running = started();
+    assert_eq!(first_message(), required);
+    world.sync("Garage Gate", "full");
+    world.write("touched.yaml", "# Nothing.\n");
+    assert_eq!(
+        first_message(),
+        events(&[("DoorSyncProven", "Garage Gate")])
+    );
+    end(running);
+}

@@ -194,11 +194,11 @@ pub enum Command {
         cluster: Cluster,
         /// Plan against a snapshot (`opendoor import -o json`) or a table of doors (CSV: door, partner)
         /// instead of DOOR OS
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "kubernetes")]
         observed: Option<PathBuf>,
         /// Show what the change since this Git revision does, apart from what is pending anyway; with a
         /// table of doors: what this revision declared counts as ours
-        #[arg(long, value_name = "GIT-REF")]
+        #[arg(long, value_name = "GIT-REF", conflicts_with = "kubernetes")]
         base: Option<String>,
         /// Name of the environment: a comment of one is not taken for another's
         #[arg(long, value_name = "NAME", requires = "base", value_parser = environment)]
@@ -220,6 +220,9 @@ pub enum Command {
         /// Where.
         #[command(flatten)]
         place: Place,
+        /// Name of the environment: an issue of one is not taken for another's
+        #[arg(long, value_name = "NAME", value_parser = environment)]
+        environment: Option<String>,
     },
     /// Show the conditions of every object
     Status {

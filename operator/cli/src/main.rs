@@ -127,7 +127,13 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
                 None => drive(output, looking::plan(&wish(&place.path), output)),
             }
         }
-        Command::Drift { place } => drive(output, looking::drift(&wish(&place.path), output)),
+        Command::Drift { place, environment } => {
+            let environment = environment.as_deref();
+            drive(
+                output,
+                looking::drift(&wish(&place.path), environment, output),
+            )
+        }
         Command::Status { place, .. } => drive(output, looking::status(&wish(&place.path), output)),
         Command::Who { what, place, .. } => {
             drive(output, looking::who(&wish(&place.path), &what, output))

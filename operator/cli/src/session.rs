@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use opendoor_api::condition::DRIFTED;
 use opendoor_door_os::Building;
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
-use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock};
+use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock, StoredStatus};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::git::GitError;
 use opendoor_reconciler::pass::{Mandate, PassError, Ports};
@@ -183,6 +184,23 @@ impl Session {
             Store::Kept(store) => Some(store),
             Store::Nothing => None,
         }
+    }
+
+    /// Since when something at a property is changed by hand, where a round that acts noted it.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub fn drifted_since(&self, property: &str) -> Result<Option<jiff::Timestamp>, SessionError> {
+        let Some(store) = self.store() else {
+            return Ok(None);
+        };
+        let drifted = |status: &StoredStatus| {
+            let mut conditions = status.status.conditions.iter();
+            let is = conditions.any(|one| one.kind == DRIFTED && one.status == "True");
+            status.since.get(DRIFTED).copied().filter(|_| is)
+        };
+        let statuses = store.statuses(property)?;
+        Ok(statuses.values().filter_map(drifted).min())
     }
 
     /// Since when each condition of a property's objects has its status, by object and type.

@@ -13,6 +13,7 @@ use crate::connect::Wish;
 use crate::exit::Verdict;
 use crate::output::Output;
 use crate::render;
+use crate::render::markdown::Issue;
 use crate::session::{Session, SessionError};
 
 /// `plan`.
@@ -31,13 +32,30 @@ pub async fn plan(wish: &Wish, output: &Output) -> Result<Verdict, SessionError>
 ///
 /// # Errors
 /// DOOR OS or the state cannot be read.
-pub async fn drift(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
+pub async fn drift(
+    wish: &Wish,
+    environment: Option<&str>,
+    output: &Output,
+) -> Result<Verdict, SessionError> {
     let session = Session::to_look(wish).await?;
     let report = session.plan().await?;
     output.banner(&session.connection);
     match output.form() {
         Form::Json => output.json(&render::json::drift(&report)),
-        Form::Markdown => output.print(&render::markdown::drift(&report)),
+        Form::Markdown => {
+            let mut since = BTreeMap::new();
+            for (target, _) in &report.passes {
+                if let Some(at) = session.drifted_since(&target.property)? {
+                    since.insert(target.property.clone(), at);
+                }
+            }
+            let issue = Issue {
+                path: &wish.path.display().to_string(),
+                environment,
+                since: &since,
+            };
+            output.print(&render::markdown::drift(&report, &issue));
+        }
         _ => output.print(&render::text::drift(&report)),
     }
     Ok(Verdict::of_drift_round(&report))

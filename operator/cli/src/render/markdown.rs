@@ -1,6 +1,8 @@
 //! One comment on a pull request: the summary first, details folded, and never too long to be posted.
 
 mod change;
+mod drift;
+mod page;
 
 use opendoor_planner::plan::Plan;
 use opendoor_reconciler::round::RoundReport;
@@ -10,15 +12,12 @@ use super::settings::Changed;
 use super::text::totals;
 use super::view::{PropertyView, View};
 use super::waiting::errands;
-use super::words::{clean, count};
+use super::words::count;
+
+use page::{Page, code, escape};
 
 pub use change::change;
-
-/// Longest comment; GitHub refuses one of more than 65,536 characters.
-const LONGEST: usize = 60_000;
-
-/// Kept free for what closes a comment.
-const CLOSING: usize = 400;
+pub use drift::{Issue, drift};
 
 /// More rows than this are folded away.
 const OPEN_ROWS: usize = 25;
@@ -36,26 +35,6 @@ pub fn round(report: &RoundReport, performed: bool) -> String {
 pub fn plans(plans: &[Plan]) -> String {
     let view = View::of_plans(plans);
     comment("Plan", &in_short(&view), &view, everything)
-}
-
-/// What people changed by hand.
-#[must_use]
-pub fn drift(report: &RoundReport) -> String {
-    let view = View::of_round(report, false);
-    let sum = |of: fn(&Plan) -> usize| -> usize {
-        view.properties
-            .iter()
-            .map(|property| of(property.plan))
-            .sum()
-    };
-    let drifted = sum(|plan| plan.drifted.len());
-    let unmanaged = sum(|plan| plan.unmanaged.len());
-    let outstanding = sum(|plan| plan.steps.len());
-    let short = format!(
-        "{drifted} changed by hand, {unmanaged} declared by nobody, {} outstanding.",
-        count(outstanding, "change", "changes")
-    );
-    comment("Drift", &short, &view, by_hand)
 }
 
 /// All of it in a line.
@@ -234,100 +213,13 @@ fn people(page: &mut Page, view: &View<'_>) {
     page.shut();
 }
 
-/// A comment that stays short enough, and whose folds are all closed.
-#[derive(Debug, Default)]
-struct Page {
-    text: String,
-    open: Vec<&'static str>,
-    cut: usize,
-    /// The command that prints all of it.
-    whole: String,
-}
-
-impl Page {
-    fn of(whole: String) -> Self {
-        Self {
-            whole,
-            ..Self::default()
-        }
-    }
-
-    fn line(&mut self, line: &str) {
-        // What comes after a gap would be out of its place.
-        if self.cut > 0 || self.text.len() + line.len() + CLOSING > LONGEST {
-            self.cut += usize::from(!line.is_empty());
-            return;
-        }
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// Opens something that `shut` closes.
-    fn open(&mut self, line: &str, end: &'static str) {
-        let before = self.cut;
-        self.line(line);
-        // What was never opened is not closed.
-        self.open.push(if self.cut == before { end } else { "" });
-    }
-
-    fn shut(&mut self) {
-        if let Some(end) = self.open.pop()
-            && !end.is_empty()
-        {
-            self.text.push_str(end);
-            self.text.push('\n');
-        }
-    }
-
-    fn close(mut self) -> String {
-        while !self.open.is_empty() {
-            self.shut();
-        }
-        if self.cut > 0 {
-            let lines = count(self.cut, "line is", "lines are");
-            self.text.push_str(&format!(
-                "\n{lines} left out here. All of it: `{}`.\n",
-                self.whole
-            ));
-        }
-        self.text
-    }
-}
-
-/// Text that means only itself, in a table too, and calls nobody.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in clean(text).chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '|' => escaped.push_str("&#124;"),
-            '@' => escaped.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-fn code(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use opendoor_reconciler::change::ChangeReport;
 
+    use super::page::LONGEST;
     use super::*;
     use crate::render::change::Asked;
     use crate::render::samples::{busy, day, looked, troubled};
@@ -373,18 +265,63 @@ mod tests {
             text.matches("<details>").count(),
             text.matches("</details>").count()
         );
-        let drifted = drift(&looked(busy()));
-        assert!(
-            drifted.contains("Lobby") && !drifted.contains("Mail Room"),
-            "{drifted}"
-        );
-        assert!(
-            drifted.contains("**1 changed by hand, 1 declared by nobody, 3 changes outstanding.**"),
-            "{drifted}"
-        );
         let troubled = round(&troubled(), false);
         assert!(
             troubled.contains("**No changes; 4 refused or not looked at.**\n\n### Not looked at\n"),
+            "{troubled}"
+        );
+    }
+
+    #[test]
+    fn drift_is_an_issue_that_stays_the_same() {
+        let since = BTreeMap::from([(
+            busy().name,
+            crate::render::samples::at("2026-06-01T07:00:00Z"),
+        )]);
+        let issue = Issue {
+            path: "access",
+            environment: None,
+            since: &since,
+        };
+        assert_eq!(
+            drift(&looked(busy()), &issue),
+            "\
+<!-- opendoor:drift -->
+# OpenDOOR drift: 1 changed by hand, 1 declared by nobody
+
+## Harbor Point
+
+Changed by hand since 2026-06-01 07:00 UTC.
+
+| | What | Change | Where | Note |
+|---|---|---|---|---|
+| `~` | Lobby | Parcel Runner | `DoorAssignment/parcel-runner` | Drifted: partner taken off the door |
+| `?` | Side Door | OldCo |  | Unmanaged: partner put on the door by hand |
+
+- **Changed by hand.** If it was right, change the YAML. If not, put it back: `opendoor apply access`, or the next pass of whoever applies.
+- **Declared by nobody.** If it is meant, declare it (`opendoor import access --building \"Harbor Point\"` writes what is there). If not, take it away in DOOR OS, or set `addedByHand: Remove` in the Property.
+- 3 changes are outstanding beside: `opendoor plan access`.
+
+<sub>From `opendoor drift access -o markdown`.</sub>
+"
+        );
+        let environment = Some("production");
+        let none = drift(
+            &looked(day()),
+            &Issue {
+                environment,
+                ..issue
+            },
+        );
+        assert!(
+            none.starts_with(
+                "<!-- opendoor:drift:production -->\n# OpenDOOR drift in production: none\n\nNothing"
+            ),
+            "{none}"
+        );
+        let troubled = drift(&troubled(), &issue);
+        assert!(
+            troubled.contains("# OpenDOOR drift: 4 not looked at\n\n## Not looked at"),
             "{troubled}"
         );
     }
