@@ -157,6 +157,18 @@ fn an_assignment_and_a_key_are_made_and_said() {
     assert!(site.events("tours").contains(&String::from("KeyCreated")));
     let key = site.object("pk", "tours");
     assert!(key["status"]["keyUuid"].is_string(), "{key}");
+    // An ordinary key that people hold, converted: who holds it is told by role, as a count.
+    let staff = self::key("staff", "TourPass", "Front Entrance").replace(
+        "spec:",
+        "spec:\n  keyName: Staff\n  adopt: { acknowledge: ConvertsToPartnerKeyForGood }",
+    );
+    site.apply(&staff);
+    site.until("pk", "staff", "Ready", "True");
+    let staff = site.object("pk", "staff");
+    assert_eq!(
+        staff["status"]["holders"],
+        json!([{ "role": "NON_RESIDENT", "count": 2 }])
+    );
     assert_eq!(
         key["metadata"]["finalizers"],
         json!(["opendoor.dev/revoke"])

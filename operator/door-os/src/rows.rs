@@ -152,24 +152,47 @@ impl FromJson for TimeOfDay {
     }
 }
 
-/// Holders of a key over all roles, those unknown to us included: each is a person.
+/// Holders of a key by role, roles unknown to us included: each is a person.
 #[derive(Debug)]
-struct WireHolders(u32);
+struct WireHolders(Vec<(Box<str>, u32)>);
+
+/// The longest word of a role.
+const LONGEST_ROLE: usize = 64;
+
+/// A role as it is kept: a word in capitals, or that it is none. What else might stand there is nobody's
+/// to repeat.
+fn role(text: &str) -> &str {
+    let word = !text.is_empty()
+        && text.len() <= LONGEST_ROLE
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if word { text } else { "OTHER" }
+}
 
 impl FromJson for WireHolders {
     fn from_object<'de, A: MapAccess<'de>>(mut roles: A) -> Result<Option<Self>, A::Error> {
-        let mut total = Some(0_u32);
-        while let Some((_, count)) = roles.next_entry::<IgnoredAny, Field<Counter>>()? {
+        let mut all: Option<Vec<(Box<str>, u32)>> = Some(Vec::new());
+        while let Some((name, count)) = roles.next_entry::<String, Field<Counter>>()? {
             let count = match count {
                 Field::Absent => Some(0),
                 Field::Malformed => None,
                 Field::Value(Counter(count)) => Some(u32::try_from(count).unwrap_or(u32::MAX)),
             };
-            total = total
-                .zip(count)
-                .map(|(total, count)| total.saturating_add(count));
+            all = all.zip(count).map(|(mut all, count)| {
+                let name = role(&name);
+                match all.iter_mut().find(|(known, _)| **known == *name) {
+                    Some((_, sum)) => *sum = sum.saturating_add(count),
+                    None => all.push((Box::from(name), count)),
+                }
+                all
+            });
         }
-        Ok(total.map(Self))
+        Ok(all.map(|mut all| {
+            all.retain(|(_, count)| *count > 0);
+            all.sort_unstable();
+            Self(all)
+        }))
     }
 }
 
@@ -284,6 +307,7 @@ pub(crate) fn key(wire: WireKey) -> Result<KeyRow, BadField> {
         .collect::<Option<Vec<_>>>()
         .ok_or("schedule")?;
     schedule.sort_unstable();
+    let roles = holders.ok().map(|WireHolders(roles)| roles);
     Ok(KeyRow {
         uuid: KeyUuid(required(uuid, "uuid")?),
         name: required(name, "name")?,
@@ -297,7 +321,12 @@ pub(crate) fn key(wire: WireKey) -> Result<KeyRow, BadField> {
         client_ref: client_ref.ok(),
         version: required(version, "version")?.0,
         revision: revision.ok().map(|Counter(revision)| revision),
-        holders: holders.ok().map(|WireHolders(holders)| holders),
+        holders: roles.as_ref().map(|roles| {
+            roles
+                .iter()
+                .fold(0, |sum: u32, (_, count)| sum.saturating_add(*count))
+        }),
+        roles: roles.unwrap_or_default().into(),
     })
 }
 

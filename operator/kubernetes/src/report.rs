@@ -7,8 +7,8 @@ use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use opendoor_api::{
     AssignedDoorStatus, Cause, Condition, DoorAssignmentStatus, DoorCounts, GROUP_VERSION,
-    HeldStep, Kind, PartnerKeyStatus, PartnerState, PlanReport, PlanSummary, PropertyPartnerStatus,
-    PropertyStatus, RefusedStep, condition,
+    HeldStep, HolderCount, Kind, PartnerKeyStatus, PartnerState, PlanReport, PlanSummary,
+    PropertyPartnerStatus, PropertyStatus, RefusedStep, condition,
 };
 use opendoor_planner::conditions::{Condition as Finding, ObjectStatus};
 use opendoor_planner::plan::{Plan, WaitingKind};
@@ -23,6 +23,8 @@ use crate::watch::resource_of;
 const HELD_SHOWN: usize = 25;
 /// Most refusals in a status.
 const REFUSED_SHOWN: usize = 10;
+/// Most roles in a status.
+const ROLES_SHOWN: usize = 16;
 /// Longest text of DOOR OS in a status, in characters.
 const LONGEST_NAME: usize = 200;
 
@@ -233,14 +235,33 @@ fn cause(cause: &opendoor_planner::owner::Cause) -> Cause {
 
 /// The status of a DoorAssignment or PartnerKey.
 #[must_use]
-pub(crate) fn object(said: &ObjectStatus, seen: &Seen, generation: i64, now: Timestamp) -> Value {
+pub(crate) fn object(
+    pass: &PassReport,
+    said: &ObjectStatus,
+    seen: &Seen,
+    generation: i64,
+    now: Timestamp,
+) -> Value {
     let conditions = conditions(&seen.status, &said.conditions, generation, now);
     match seen.kind {
         Kind::PartnerKey => json_of(&PartnerKeyStatus {
             observed_generation: Some(generation),
             conditions,
             key_uuid: said.key.map(|key| key.to_string()),
-            holders: Vec::new(),
+            holders: said
+                .key
+                .and_then(|key| pass.observed.key(key))
+                .map(|row| {
+                    row.roles
+                        .iter()
+                        .take(ROLES_SHOWN)
+                        .map(|(role, count)| HolderCount {
+                            role: role.to_string(),
+                            count: *count,
+                        })
+                        .collect()
+                })
+                .unwrap_or_default(),
         }),
         _ => json_of(&DoorAssignmentStatus {
             observed_generation: Some(generation),

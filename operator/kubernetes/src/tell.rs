@@ -51,7 +51,7 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
                 said.conditions.clone(),
             ),
             Some(said) => (
-                report::object(said, &seen, seen.generation, now),
+                report::object(pass, said, &seen, seen.generation, now),
                 said.conditions.clone(),
             ),
             None => {

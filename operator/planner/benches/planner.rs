@@ -251,6 +251,7 @@ fn key_rows(seed: usize, doors: usize) -> Vec<KeyRow> {
                 version: 10,
                 revision: Some(4),
                 holders: Some(3),
+                roles: Box::default(),
             }
         })
         .collect();

@@ -215,6 +215,8 @@ pub struct KeyRow {
     pub revision: Option<i64>,
     /// How many people hold it, over all roles; `None`: cannot tell.
     pub holders: Option<u32>,
+    /// The same by role, sorted: words of DOOR's, never people.
+    pub roles: Box<[(Box<str>, u32)]>,
 }
 
 impl KeyRow {

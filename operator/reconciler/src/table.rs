@@ -356,6 +356,7 @@ fn key_row(
         version: 0,
         revision: Some(0),
         holders: None,
+        roles: Box::default(),
     }
 }
 

@@ -144,6 +144,17 @@ fn a_key_is_read_in_full_and_sorted() {
 #[test]
 fn holders_of_all_roles_count_and_what_cannot_be_counted_is_unknown() {
     assert_eq!(parse_key(&a_key()).unwrap().holders, Some(7));
+    let roles = parse_key(&a_key()).unwrap().roles;
+    let told: Vec<(&str, u32)> = roles
+        .iter()
+        .map(|(role, count)| (&**role, *count))
+        .collect();
+    assert_eq!(told, [("BUTLER", 4), ("GUEST", 1), ("RESIDENT", 2)]);
+    let mut named = a_key();
+    named["holders"] = serde_json::json!({ "Jane Roe": 1, "jroe@example.com": 2 });
+    let roles = parse_key(&named).unwrap().roles;
+    assert_eq!(roles.len(), 1, "what is no role is not repeated");
+    assert_eq!(&*roles[0].0, "OTHER");
     let mut row = a_key();
     for (holders, count) in [
         (json!({}), Some(0)),

@@ -84,6 +84,7 @@ pub(crate) fn key_row(name: &str, partner_name: Option<&str>, doors: &[(&str, bo
         version: 10,
         revision: Some(5),
         holders: Some(0),
+        roles: Box::default(),
     }
 }
 

@@ -178,6 +178,7 @@ pub(crate) fn perform(observed: &mut Observed, write: &Write) -> Answer {
                 version: 1,
                 revision: Some(1),
                 holders: Some(0),
+                roles: Box::default(),
             };
             create_key(observed, row);
             applied(observed, Some(uuid), &touched)

@@ -67,6 +67,7 @@ impl World {
             &mut world.observed,
             KeyRow {
                 holders: Some(5),
+                roles: Box::default(),
                 ..residents
             },
         );
