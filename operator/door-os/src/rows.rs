@@ -10,7 +10,7 @@ use opendoor_planner::observed::{
     Unit, Vacancy, Via,
 };
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess};
+use serde::de::MapAccess;
 use uuid::Uuid;
 
 use crate::client::Building;
