@@ -178,6 +178,17 @@ fn end_on_panic() {
 /// A piece of work under way.
 type Work = Pin<Box<dyn Future<Output = Done>>>;
 
+/// A renewal of leases under way; without a result, it took too long.
+type Renewing = Pin<Box<dyn Future<Output = (Shards, Option<Result<Renewal, kube::Error>>)>>>;
+
+/// What a future that may be there gives.
+async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output> {
+    match future {
+        Some(future) => Some(future.await),
+        None => std::future::pending().await,
+    }
+}
+
 enum Done {
     Property(Name, Next, Option<Duration>),
     Portfolio(Name),
@@ -195,15 +206,13 @@ struct Controller {
 }
 
 impl Controller {
-    async fn run(
-        mut self,
-        mut shards: Shards,
-        mut changes: Changes,
-        stop: impl Future<Output = ()>,
-    ) {
+    async fn run(mut self, shards: Shards, mut changes: Changes, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let mut renewal = tokio::time::interval(shards.period());
         renewal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        // Beside everything else: an API server that is slow must not keep passes from their answers.
+        let mut idle = Some(shards);
+        let mut renewing: Option<Renewing> = None;
         self.working.push(read_ledgers(Rc::clone(&self.context)));
         loop {
             self.context.health.turned();
@@ -212,7 +221,14 @@ impl Controller {
             tokio::select! {
                 biased;
                 () = &mut stop => break,
-                _ = renewal.tick() => self.renew(&mut shards).await,
+                _ = renewal.tick(), if renewing.is_none() => {
+                    renewing = idle.take().map(|shards| self.renew(shards));
+                }
+                Some((shards, renewed)) = optional(&mut renewing) => {
+                    renewing = None;
+                    idle = Some(shards);
+                    self.renewed(renewed);
+                }
                 Some(done) = self.working.next(), if !self.working.is_empty() => self.done(done),
                 Some(change) = changes.next() => {
                     for change in ready(&mut changes, change, MOST_CHANGES) {
@@ -221,7 +237,7 @@ impl Controller {
                 }
                 () = tokio::time::sleep_until(wake) => {}
             }
-            if self.wants_new_shards() {
+            if renewing.is_none() && self.wants_new_shards() {
                 renewal.reset_immediately();
             }
         }
@@ -229,7 +245,13 @@ impl Controller {
         let rest = async { while self.working.next().await.is_some() {} };
         // What is cut off is in the ledger as begun, and the next owner goes on from there.
         let _ = tokio::time::timeout(LAST_PASS, rest).await;
-        shards.release().await;
+        let shards = match renewing {
+            Some(renewing) => Some(renewing.await.0),
+            None => idle,
+        };
+        if let Some(mut shards) = shards {
+            shards.release().await;
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -418,7 +440,8 @@ impl Controller {
         needed != self.context.asked_shards.borrow().clone()
     }
 
-    async fn renew(&mut self, shards: &mut Shards) {
+    /// Begins to renew what is ours.
+    fn renew(&self, mut shards: Shards) -> Renewing {
         let needed = self.needed();
         *self.context.asked_shards.borrow_mut() = needed.clone();
         let busy: BTreeSet<u8> = {
@@ -429,13 +452,18 @@ impl Controller {
                 .filter_map(|name| of.get(name).copied())
                 .collect()
         };
-        let renewed = tokio::time::timeout(shards.period() * 2, shards.renew(&needed, &busy)).await;
-        let result = match renewed {
-            Ok(result) => result,
-            Err(_) => {
-                tracing::warn!("leases were not renewed in time; they are tried again");
-                return;
-            }
+        Box::pin(async move {
+            let patience = shards.period() * 2;
+            let renewed = tokio::time::timeout(patience, shards.renew(&needed, &busy)).await;
+            (shards, renewed.ok())
+        })
+    }
+
+    /// Takes in what a renewal changed.
+    fn renewed(&mut self, renewed: Option<Result<Renewal, kube::Error>>) {
+        let Some(result) = renewed else {
+            tracing::warn!("leases were not renewed in time; they are tried again");
+            return;
         };
         let Some(Renewal { gained, lost }) = self.context.note("renew leases", result) else {
             return;
