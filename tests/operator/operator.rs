@@ -115,10 +115,14 @@ impl Site {
 
     /// With credentials, and nothing of ours.
     pub fn bare(server: &'static ControlPlane, world: &str) -> Self {
+        Self::between(server, Served::of(world))
+    }
+
+    pub fn between(server: &'static ControlPlane, door_os: Served) -> Self {
         let site = Self {
             namespace: server.namespace(),
             system: server.namespace(),
-            door_os: Served::of(world),
+            door_os,
             folder: TempDir::new().unwrap(),
         };
         site.secret("demo").works();
@@ -184,6 +188,11 @@ leaseDuration: 9s
     /// Starts a replica that comes to the API server as a user.
     pub fn operator_as(&self, user: &str, identity: &str) -> Operator {
         self.start(user, identity, &[])
+    }
+
+    /// Starts a replica that logs so much.
+    pub fn operator_logging(&self, user: &str, identity: &str, level: &str) -> Operator {
+        self.start(user, identity, &[("RUST_LOG", level)])
     }
 
     fn start(&self, user: &str, identity: &str, environment: &[(&str, &str)]) -> Operator {
@@ -408,11 +417,15 @@ impl Operator {
         self.child.wait().unwrap();
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, such as STOP.
     pub fn signal(&self, signal: &str) {
         let done = Command::new("kill")
             .arg(format!("-{signal}"))
-            .arg(self.child.id().to_string())
+            .arg(self.pid().to_string())
             .status()
             .unwrap();
         assert!(done.success());

@@ -14,7 +14,10 @@ pub struct Served {
 
 impl Served {
     pub fn of(world: &str) -> Self {
-        let world = WorldFile::parse(world).unwrap();
+        Self::serving(WorldFile::parse(world).unwrap())
+    }
+
+    pub fn serving(world: WorldFile) -> Self {
         let simulator = Simulator::new(world, 1, Clock::default()).unwrap();
         let listener = StdListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();

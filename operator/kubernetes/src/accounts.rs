@@ -62,7 +62,8 @@ pub struct Account {
     pub client: Client<HttpTransport>,
     credentials: Renewable,
     deadlines: Deadlines,
-    buildings: RefCell<Option<(Instant, Rc<Vec<Building>>)>>,
+    /// When they were asked for, and what came. Locked while they are: passes side by side ask once.
+    buildings: tokio::sync::Mutex<Option<(Instant, Rc<Vec<Building>>)>>,
 }
 
 impl Account {
@@ -71,15 +72,16 @@ impl Account {
     /// # Errors
     /// DOOR OS did not list them.
     pub async fn buildings(&self, anew: bool) -> Result<Rc<Vec<Building>>, Error> {
-        let known = self.buildings.borrow().clone();
-        if let Some((read, buildings)) = known
-            && !anew
-            && read.elapsed() < BUILDINGS_FRESH
+        let wanted = Instant::now();
+        let mut known = self.buildings.lock().await;
+        if let Some((asked, buildings)) = &*known
+            && (*asked >= wanted || (!anew && asked.elapsed() < BUILDINGS_FRESH))
         {
-            return Ok(buildings);
+            return Ok(Rc::clone(buildings));
         }
+        let asked = Instant::now();
         let buildings = Rc::new(self.client.buildings().await?);
-        *self.buildings.borrow_mut() = Some((Instant::now(), Rc::clone(&buildings)));
+        *known = Some((asked, Rc::clone(&buildings)));
         Ok(buildings)
     }
 }
@@ -318,7 +320,7 @@ impl Accounts {
             client: Client::new(endpoint, transport, route.credentials.clone(), config),
             credentials: route.credentials.clone(),
             deadlines: self.deadlines.clone(),
-            buildings: RefCell::default(),
+            buildings: tokio::sync::Mutex::default(),
         });
         self.open.borrow_mut().insert(id, Rc::clone(&account));
         Ok(account)

@@ -49,6 +49,8 @@ pub(crate) struct Context {
     pub(crate) asked_shards: RefCell<BTreeSet<u8>>,
     /// Since when a namespace that is going has no credentials.
     pub(crate) without_credentials: RefCell<BTreeMap<String, Instant>>,
+    /// Portfolios with news of a Property: said of many Properties at once, not of each.
+    pub(crate) portfolios_due: RefCell<BTreeSet<Name>>,
 }
 
 /// What was found at a Property's last pass, to tell what is new.
@@ -77,6 +79,11 @@ impl Context {
             .get(kind, &name)
             .cloned()
             .unwrap_or_else(|| Rc::new(seen))
+    }
+
+    /// Has a Portfolio report soon how its Properties stand.
+    pub(crate) fn portfolio_is_due(&self, portfolio: &Name) {
+        self.portfolios_due.borrow_mut().insert(portfolio.clone());
     }
 
     pub(crate) fn object(&self, kind: Kind, name: &Name) -> Option<Rc<Seen>> {

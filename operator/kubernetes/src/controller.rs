@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::Client;
+use kube::api::DynamicObject;
 use opendoor_api::{Kind, Resource};
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -151,6 +152,7 @@ pub async fn run(
         shards_of: RefCell::default(),
         asked_shards: RefCell::default(),
         without_credentials: RefCell::default(),
+        portfolios_due: RefCell::default(),
     });
     let controller = Controller {
         context,
@@ -284,7 +286,7 @@ impl Controller {
             if let Some(portfolio) = self.portfolios.take(now) {
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
-                    report_portfolio(&context, &portfolio, None).await;
+                    report_portfolio(&context, &portfolio).await;
                     Done::Portfolio(portfolio)
                 }));
                 continue;
@@ -317,6 +319,9 @@ impl Controller {
 
     fn done(&mut self, done: Done) {
         let now = Instant::now();
+        for portfolio in self.context.portfolios_due.take() {
+            self.portfolios.changed(&portfolio, now);
+        }
         match done {
             Done::Property(property, next, grace) => {
                 self.context.health.ended(&property.to_string());
@@ -357,6 +362,9 @@ impl Controller {
     fn take(&mut self, change: Change) {
         match change {
             Change::There(kind, object) => {
+                if self.is_known(kind, &object) {
+                    return;
+                }
                 let seen = Seen::read(kind, *object);
                 let name = seen.name.clone();
                 let (before, changed) = self.context.objects.borrow_mut().put(seen);
@@ -388,6 +396,20 @@ impl Controller {
         }
     }
 
+    /// Whether it is what the API server answered to a write of ours: that was taken in already.
+    fn is_known(&self, kind: Kind, object: &DynamicObject) -> bool {
+        let metadata = &object.metadata;
+        let (Some(uid), Some(version)) = (&metadata.uid, &metadata.resource_version) else {
+            return false;
+        };
+        let name = Name::new(
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default(),
+        );
+        let objects = self.context.objects.borrow();
+        objects.knows(kind, &name, uid, version)
+    }
+
     /// Marks what objects belong to as changed.
     fn changed<'a>(&mut self, objects: impl Iterator<Item = &'a Rc<Seen>>) {
         let now = Instant::now();
@@ -403,7 +425,7 @@ impl Controller {
                     let Some(owner) = seen.owner() else {
                         continue;
                     };
-                    for (_, known) in self.context.ledgers.all() {
+                    for (_, known) in self.context.ledgers.of_object(&seen.uid) {
                         if known.property.namespace == *namespace
                             && Some(&known.property.name) != seen.property.as_ref()
                             && known.head.accepted.contains_key(&owner)

@@ -130,30 +130,25 @@ impl PropertyDeclarations {
         let objects = self.objects.borrow();
         let delay = self.removal_delay(&objects);
         let mut sorted = Sorted::default();
-        for kind in [Kind::DoorAssignment, Kind::PartnerKey] {
-            for seen in objects.of(kind, &self.property.namespace) {
-                let Some(owner) = seen.owner() else {
-                    continue;
-                };
-                let accepted = self.accepted.accepted.contains_key(&owner);
-                if !accepted && seen.property.as_deref() != Some(&self.property.name) {
-                    continue;
-                }
-                let ours = seen.has_finalizer(REVOKE);
-                match seen.deleting_since {
-                    None if ours => sorted.declared.push(Rc::clone(seen)),
-                    None => sorted.unprepared.push(Rc::clone(seen)),
-                    // It was never taken up, so nothing has to be undone for it.
-                    Some(_) if !accepted => sorted.deleted.push(Rc::clone(seen)),
-                    Some(_) if self.undefined.borrow().contains(&kind) => {}
-                    Some(since) => {
-                        let due = since.saturating_add(delay).unwrap_or(since);
-                        if due > now && ours {
-                            sorted.next = Some(sorted.next.map_or(due, |next| next.min(due)));
-                            sorted.declared.push(Rc::clone(seen));
-                        } else {
-                            sorted.deleted.push(Rc::clone(seen));
-                        }
+        for seen in objects.belonging_to(&self.property, &self.accepted) {
+            let Some(owner) = seen.owner() else {
+                continue;
+            };
+            let accepted = self.accepted.accepted.contains_key(&owner);
+            let ours = seen.has_finalizer(REVOKE);
+            match seen.deleting_since {
+                None if ours => sorted.declared.push(seen),
+                None => sorted.unprepared.push(seen),
+                // It was never taken up, so nothing has to be undone for it.
+                Some(_) if !accepted => sorted.deleted.push(seen),
+                Some(_) if self.undefined.borrow().contains(&seen.kind) => {}
+                Some(since) => {
+                    let due = since.saturating_add(delay).unwrap_or(since);
+                    if due > now && ours {
+                        sorted.next = Some(sorted.next.map_or(due, |next| next.min(due)));
+                        sorted.declared.push(seen);
+                    } else {
+                        sorted.deleted.push(seen);
                     }
                 }
             }

@@ -2,7 +2,7 @@
 //! compressed, replaced whole, and only where nobody else wrote since it was read.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::rc::Rc;
 
@@ -59,11 +59,51 @@ pub struct Known {
     pub settled: bool,
 }
 
+/// What is known of every ledger, and where to look for one.
+#[derive(Default)]
+struct AllKnown {
+    by_key: BTreeMap<LedgerKey, Known>,
+    by_property: BTreeMap<Name, BTreeSet<LedgerKey>>,
+    /// By the uid of each object that was accepted.
+    by_object: BTreeMap<String, BTreeSet<LedgerKey>>,
+}
+
+impl AllKnown {
+    fn insert(&mut self, key: LedgerKey, known: Known) {
+        if let Some(before) = self.by_key.get(&key) {
+            forget(&mut self.by_property, &before.property, &key);
+            for uid in uids(&before.head) {
+                forget(&mut self.by_object, uid, &key);
+            }
+        }
+        let of_property = self.by_property.entry(known.property.clone()).or_default();
+        of_property.insert(key.clone());
+        for uid in uids(&known.head) {
+            let of_object = self.by_object.entry(uid.clone()).or_default();
+            of_object.insert(key.clone());
+        }
+        self.by_key.insert(key, known);
+    }
+}
+
+fn uids(head: &Head) -> impl Iterator<Item = &String> {
+    head.accepted.keys().filter_map(|owner| owner.uid.as_ref())
+}
+
+fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<LedgerKey>>, of: &K, key: &LedgerKey) {
+    if let Some(keys) = index.get_mut(of) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(of);
+        }
+    }
+}
+
 /// The ledgers of the cluster.
 pub struct ClusterLedgers {
     api: Api<ConfigMap>,
     writes: Counter,
-    known: RefCell<BTreeMap<LedgerKey, Known>>,
+    known: RefCell<AllKnown>,
     /// Ledgers that cannot be read, and why. Their buildings are left alone.
     damaged: RefCell<BTreeMap<LedgerKey, String>>,
 }
@@ -87,7 +127,7 @@ impl ClusterLedgers {
     /// The API server did not give them. One that is damaged is no error here: it stops its own
     /// building only.
     pub async fn read_all(&self) -> Result<(), kube::Error> {
-        let mut known = BTreeMap::new();
+        let mut known = AllKnown::default();
         let mut damaged = BTreeMap::new();
         let mut page = ListParams::default().labels(LABEL).limit(50);
         loop {
@@ -118,17 +158,31 @@ impl ClusterLedgers {
     /// What is known of a ledger.
     #[must_use]
     pub fn known(&self, key: &LedgerKey) -> Option<Known> {
-        self.known.borrow().get(key).cloned()
+        self.known.borrow().by_key.get(key).cloned()
     }
 
     /// The ledger of a Property, if it has one.
     #[must_use]
     pub fn of_property(&self, property: &Name) -> Option<(LedgerKey, Known)> {
-        self.known
-            .borrow()
-            .iter()
-            .find(|(_, known)| known.property == *property && known.head.property.is_some())
-            .map(|(key, known)| (key.clone(), known.clone()))
+        let all = self.known.borrow();
+        let mut keys = all.by_property.get(property)?.iter();
+        keys.find_map(|key| {
+            let known = all.by_key.get(key)?;
+            known
+                .head
+                .property
+                .is_some()
+                .then(|| (key.clone(), known.clone()))
+        })
+    }
+
+    /// The ledgers that an object was accepted in, by its uid.
+    #[must_use]
+    pub fn of_object(&self, uid: &str) -> Vec<(LedgerKey, Known)> {
+        let all = self.known.borrow();
+        let keys = all.by_object.get(uid).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), all.by_key.get(key)?.clone())))
+            .collect()
     }
 
     /// Whether any ledger cannot be read: then nobody can say what it does not know.
@@ -140,8 +194,8 @@ impl ClusterLedgers {
     /// Every ledger that is known.
     #[must_use]
     pub fn all(&self) -> Vec<(LedgerKey, Known)> {
-        let known = self.known.borrow();
-        known
+        let all = self.known.borrow();
+        all.by_key
             .iter()
             .map(|(key, known)| (key.clone(), known.clone()))
             .collect()
@@ -151,6 +205,7 @@ impl ClusterLedgers {
     fn heads_of(&self, connection: &str, namespace: &str) -> Heads {
         self.known
             .borrow()
+            .by_key
             .iter()
             .filter(|(key, known)| {
                 key.connection == connection && known.property.namespace == namespace

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::DynamicObject;
 use opendoor_api::{Kind, Resource};
 use opendoor_planner::declared::Problem;
+use opendoor_planner::ledger::Head;
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 use serde_json::Value;
@@ -151,7 +152,12 @@ fn fault(kind: Kind, name: &Name, message: String) -> Problem {
 #[derive(Debug, Default)]
 pub struct Objects {
     kinds: BTreeMap<Kind, BTreeMap<Name, Rc<Seen>>>,
+    /// By the Property they refer to: the names of objects of its namespace.
+    referring: BTreeMap<(Kind, Name), BTreeSet<String>>,
 }
+
+/// The kinds whose objects belong to a Property.
+const OF_A_PROPERTY: [Kind; 2] = [Kind::DoorAssignment, Kind::PartnerKey];
 
 impl Objects {
     /// One object.
@@ -176,6 +182,46 @@ impl Objects {
             .take_while(move |seen| seen.name.namespace == namespace)
     }
 
+    /// The objects that refer to a Property, by kind and name.
+    pub fn referring_to(&self, property: &Name) -> impl Iterator<Item = &Rc<Seen>> {
+        OF_A_PROPERTY.into_iter().flat_map(move |kind| {
+            let names = self.referring.get(&(kind, property.clone()));
+            names
+                .into_iter()
+                .flatten()
+                .filter_map(move |name| self.get(kind, &Name::new(&property.namespace, name)))
+        })
+    }
+
+    /// The objects that refer to a Property, and those of its namespace that were accepted for it before they referred
+    /// to another one: by kind and name.
+    #[must_use]
+    pub fn belonging_to(&self, property: &Name, head: &Head) -> Vec<Rc<Seen>> {
+        let accepted = head.accepted.keys().filter_map(|owner| {
+            let kind = match owner.kind {
+                OwnerKind::DoorAssignment => Kind::DoorAssignment,
+                OwnerKind::PartnerKey => Kind::PartnerKey,
+                OwnerKind::Property => return None,
+            };
+            let seen = self.get(kind, &Name::new(&property.namespace, &owner.name))?;
+            // Another one that took its name was never accepted.
+            (seen.owner().as_ref() == Some(owner)).then_some(seen)
+        });
+        let all: BTreeMap<(Kind, &Name), &Rc<Seen>> = self
+            .referring_to(property)
+            .chain(accepted)
+            .map(|seen| ((seen.kind, &seen.name), seen))
+            .collect();
+        all.into_values().cloned().collect()
+    }
+
+    /// Whether an object is known at just this version.
+    #[must_use]
+    pub fn knows(&self, kind: Kind, name: &Name, uid: &str, version: &str) -> bool {
+        self.get(kind, name)
+            .is_some_and(|seen| seen.uid == uid && seen.resource_version == version)
+    }
+
     /// Takes an object in. Returns what was there before, and whether anything but its status changed.
     pub fn put(&mut self, seen: Seen) -> (Option<Rc<Seen>>, bool) {
         let objects = self.kinds.entry(seen.kind).or_default();
@@ -192,13 +238,34 @@ impl Objects {
                 || before.deleting_since != seen.deleting_since
                 || lost_ours(before, &seen)
         });
+        if let Some(before) = &before {
+            self.refers_no_more(before);
+        }
+        if let Some(key) = reference(&seen) {
+            let names = self.referring.entry(key).or_default();
+            names.insert(seen.name.name.clone());
+        }
+        let objects = self.kinds.entry(seen.kind).or_default();
         objects.insert(seen.name.clone(), Rc::new(seen));
         (before, changed)
     }
 
+    fn refers_no_more(&mut self, seen: &Seen) {
+        if let Some(key) = reference(seen)
+            && let Some(names) = self.referring.get_mut(&key)
+        {
+            names.remove(&seen.name.name);
+            if names.is_empty() {
+                self.referring.remove(&key);
+            }
+        }
+    }
+
     /// Forgets an object that is gone.
     pub fn remove(&mut self, kind: Kind, name: &Name) -> Option<Rc<Seen>> {
-        self.kinds.get_mut(&kind)?.remove(name)
+        let gone = self.kinds.get_mut(&kind)?.remove(name)?;
+        self.refers_no_more(&gone);
+        Some(gone)
     }
 
     /// Forgets what a whole listing of a kind in some namespaces did not hold. Returns it.
@@ -215,9 +282,17 @@ impl Objects {
             .cloned()
             .collect();
         gone.iter()
-            .filter_map(|name| objects.remove(name))
+            .filter_map(|name| self.remove(kind, name))
             .collect()
     }
+}
+
+/// The Property that an object refers to, if its kind belongs to one.
+fn reference(seen: &Seen) -> Option<(Kind, Name)> {
+    let property = seen.property.as_deref()?;
+    OF_A_PROPERTY
+        .contains(&seen.kind)
+        .then(|| (seen.kind, Name::new(&seen.name.namespace, property)))
 }
 
 /// Whether our finalizer was taken off. That we set it is no news.
@@ -236,7 +311,11 @@ fn is_older(version: &str, than: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use opendoor_planner::declared::Spec;
+    use opendoor_planner::ledger::Accepted;
     use serde_json::json;
 
     fn seen(name: &str, version: &str, generation: i64) -> Seen {
@@ -299,5 +378,49 @@ mod tests {
             1
         );
         assert_eq!(objects.of(Kind::Property, "n").count(), 1);
+    }
+
+    #[test]
+    fn an_object_is_found_by_what_it_refers_to_now_and_by_what_it_was_accepted_for() {
+        let assignment = |property: &str, version: &str| {
+            let object = serde_json::from_value(json!({
+                "apiVersion": "opendoor.dev/v1alpha1",
+                "kind": "DoorAssignment",
+                "metadata": {"name": "parcel", "namespace": "n", "uid": "u", "resourceVersion": version},
+                "spec": {"propertyRef": {"name": property}, "partner": "P", "doors": ["Mail Room"]},
+            }));
+            Seen::read(Kind::DoorAssignment, object.unwrap())
+        };
+        let (first, second) = (Name::new("n", "first"), Name::new("n", "second"));
+        let mut objects = Objects::default();
+        objects.put(assignment("first", "1"));
+        assert_eq!(objects.referring_to(&first).count(), 1);
+        assert!(objects.knows(Kind::DoorAssignment, &Name::new("n", "parcel"), "u", "1"));
+        objects.put(assignment("second", "2"));
+        assert_eq!(objects.referring_to(&first).count(), 0);
+        assert_eq!(objects.referring_to(&second).count(), 1);
+        let mut head = Head::default();
+        assert!(objects.belonging_to(&first, &head).is_empty());
+        let accepted = |uid: &str| OwnerId {
+            kind: OwnerKind::DoorAssignment,
+            name: String::from("parcel"),
+            uid: Some(uid.to_owned()),
+        };
+        let Ok(Resource::DoorAssignment(declared)) = assignment("first", "1").content else {
+            panic!("it is valid");
+        };
+        let said = Accepted {
+            spec: Arc::new(Spec::DoorAssignment(declared.spec)),
+            cause: cause(Kind::DoorAssignment, &Name::new("n", "parcel")),
+            expiry_known_since: None,
+        };
+        head.accepted = [(accepted("another"), said.clone())].into();
+        assert!(objects.belonging_to(&first, &head).is_empty());
+        head.accepted = [(accepted("u"), said)].into();
+        assert_eq!(objects.belonging_to(&first, &head).len(), 1);
+        assert_eq!(objects.belonging_to(&second, &head).len(), 1);
+        objects.remove(Kind::DoorAssignment, &Name::new("n", "parcel"));
+        assert_eq!(objects.referring_to(&second).count(), 0);
+        assert!(objects.belonging_to(&first, &head).is_empty());
     }
 }

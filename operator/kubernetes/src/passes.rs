@@ -84,7 +84,7 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
         Ok(report) => {
             let more = report.more_to_do();
             let next = at_hand.next(&report, &account);
-            tell(&context, &at_hand, &report, &route).await;
+            tell(&context, &at_hand, &report).await;
             release(&context, &at_hand.name, Some(&report.ledger)).await;
             context
                 .memory
@@ -287,7 +287,7 @@ impl AtHand {
         let known = Known {
             heads: self.heads(context, &key, &snapshot),
             snapshot,
-            buildings: buildings.to_vec(),
+            buildings,
             losses: context.losses_of(&portfolio, account.now()),
             looks: RefCell::default(),
         };
@@ -388,7 +388,7 @@ impl AtHand {
     /// The heads that matter: the building's own, and those of buildings that any of the objects was
     /// accepted for.
     fn heads(&self, context: &Context, key: &LedgerKey, snapshot: &Snapshot) -> Heads {
-        let uids: BTreeSet<&String> = snapshot
+        let uids = snapshot
             .objects
             .iter()
             .filter_map(|object| object.uid.as_ref())
@@ -397,23 +397,19 @@ impl AtHand {
                     .broken
                     .iter()
                     .filter_map(|broken| broken.uid.as_ref()),
-            )
-            .collect();
-        context
-            .ledgers
-            .all()
+            );
+        let own = context.ledgers.known(key);
+        own.map(|known| (key.building, known))
             .into_iter()
-            .filter(|(other, known)| {
-                other == key
-                    || (known.property.namespace == self.name.namespace
-                        && known
-                            .head
-                            .accepted
-                            .keys()
-                            .any(|owner| owner.uid.as_ref().is_some_and(|uid| uids.contains(uid))))
-            })
-            .map(|(other, known)| (other.building, (*known.head).clone()))
+            .chain(
+                uids.flat_map(|uid| context.ledgers.of_object(uid))
+                    .filter(|(_, known)| known.property.namespace == self.name.namespace)
+                    .map(|(other, known)| (other.building, known)),
+            )
             .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .map(|(building, known)| (building, (*known.head).clone()))
+            .collect()
     }
 
     /// When the Property is due again without anybody changing anything.

@@ -18,9 +18,8 @@ use crate::report::{before_of, conditions, conditions_only, count, failure, json
 use crate::shards::shard_of;
 use crate::tell::write;
 
-/// Says how a Portfolio stands, and lets it go when nothing refers to it. `route`: where it leads, if
-/// that is known already.
-pub(crate) async fn report_portfolio(context: &Context, name: &Name, route: Option<&Route>) {
+/// Says how a Portfolio stands, and lets it go when nothing refers to it.
+pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
     let Some(seen) = context.object(Kind::Portfolio, name) else {
         context.accounts.forget(name);
         context.losses.borrow_mut().remove(name);
@@ -46,10 +45,7 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name, route: Opti
             return;
         }
     };
-    let found = match route {
-        Some(route) => Ok(route.clone()),
-        None => context.accounts.route(name, &portfolio, false).await,
-    };
+    let found = context.accounts.route(name, &portfolio, false).await;
     let shard = found
         .as_ref()
         .map_or_else(|_| shard_of(&[&name.namespace]), |route| route.shard);

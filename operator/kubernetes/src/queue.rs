@@ -23,6 +23,8 @@ struct Due {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     due: BTreeMap<Name, Due>,
+    /// The same, by when they are due.
+    order: BTreeSet<(Instant, Name)>,
     working: BTreeSet<Name>,
 }
 
@@ -40,31 +42,30 @@ impl Queue {
                 at
             }
         });
-        self.due.insert(
-            property.clone(),
-            Due {
-                at,
-                changed: Some(first),
-            },
-        );
+        let changed = Some(first);
+        self.set(property, Due { at, changed });
+    }
+
+    fn set(&mut self, property: &Name, due: Due) {
+        if let Some(before) = self.due.insert(property.clone(), due) {
+            self.order.remove(&(before.at, property.clone()));
+        }
+        self.order.insert((due.at, property.clone()));
     }
 
     /// A Property is due at a time, if it is not due sooner.
     pub(crate) fn at(&mut self, property: &Name, at: Instant) {
-        self.due
-            .entry(property.clone())
-            .and_modify(|due| due.at = due.at.min(at))
-            .or_insert(Due { at, changed: None });
+        let before = self.due.get(property).copied();
+        let due = before.unwrap_or(Due { at, changed: None });
+        let at = due.at.min(at);
+        self.set(property, Due { at, ..due });
     }
 
     /// Takes a Property that is due, the longest first.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Name> {
-        let next = self
-            .due
-            .iter()
-            .filter(|(name, due)| due.at <= now && !self.working.contains(*name))
-            .min_by_key(|(_, due)| due.at)
-            .map(|(name, _)| name.clone())?;
+        let next = self.first().filter(|(at, _)| *at <= now)?.clone();
+        self.order.remove(&next);
+        let (_, next) = next;
         self.due.remove(&next);
         self.working.insert(next.clone());
         Some(next)
@@ -78,17 +79,20 @@ impl Queue {
     /// When the next one is due.
     #[must_use]
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.due
+        self.first().map(|(at, _)| *at)
+    }
+
+    /// The first one that is not at work.
+    fn first(&self) -> Option<&(Instant, Name)> {
+        self.order
             .iter()
-            .filter(|(name, _)| !self.working.contains(*name))
-            .map(|(_, due)| due.at)
-            .min()
+            .find(|(_, name)| !self.working.contains(name))
     }
 
     /// How many are due by now.
     #[must_use]
     pub(crate) fn depth(&self, now: Instant) -> usize {
-        self.due.values().filter(|due| due.at <= now).count()
+        self.order.iter().take_while(|(at, _)| *at <= now).count()
     }
 }
 

@@ -53,13 +53,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     };
     let referred = {
         let objects = context.objects.borrow();
-        [Kind::DoorAssignment, Kind::PartnerKey]
-            .into_iter()
-            .any(|kind| {
-                objects
-                    .of(kind, &property.namespace)
-                    .any(|seen| seen.property.as_deref() == Some(&property.name))
-            })
+        objects.referring_to(property).next().is_some()
     };
     if seen.deleting_since.is_some() && !holds && !referred {
         let_go(context, &seen).await;
@@ -71,20 +65,13 @@ fn deleted_objects(context: &Context, property: &Name) -> Vec<Rc<Seen>> {
     let head = context
         .ledgers
         .of_property(property)
-        .map(|(_, known)| known.head);
+        .map(|(_, known)| known.head)
+        .unwrap_or_default();
     let objects = context.objects.borrow();
-    [Kind::DoorAssignment, Kind::PartnerKey]
+    objects
+        .belonging_to(property, &head)
         .into_iter()
-        .flat_map(|kind| objects.of(kind, &property.namespace))
         .filter(|seen| seen.deleting_since.is_some() && seen.has_finalizer(REVOKE))
-        .filter(|seen| {
-            let accepted = head.as_ref().is_some_and(|head| {
-                seen.owner()
-                    .is_some_and(|owner| head.accepted.contains_key(&owner))
-            });
-            accepted || seen.property.as_deref() == Some(&property.name)
-        })
-        .cloned()
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! Saying what came of a pass: statuses, Events, the DoorSyncOrder, and figures.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -14,21 +14,19 @@ use opendoor_planner::writes::Write;
 use opendoor_reconciler::pass::PassReport;
 use serde_json::Value;
 
-use crate::accounts::Route;
 use crate::context::Context;
 use crate::events::{Said, Tone};
 use crate::measure::measure;
 use crate::objects::Seen;
 use crate::orders::{Order, bring_in_line};
 use crate::passes::AtHand;
-use crate::portfolios::report_portfolio;
 use crate::report::{self, before_of, conditions_only, failure, unplanned};
 
 /// Most things named in one Event.
 const NAMED: usize = 8;
 
 /// Says what came of a pass.
-pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport, route: &Route) {
+pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport) {
     let now = Timestamp::now();
     measure(context, at_hand, pass, now);
     let by_owner: BTreeMap<&OwnerId, &ObjectStatus> = pass
@@ -98,7 +96,7 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport,
         Some(Order::AsItWas) | None => {}
     }
     if let Ok(portfolio) = &at_hand.portfolio {
-        report_portfolio(context, &portfolio.name, Some(route)).await;
+        context.portfolio_is_due(&portfolio.name);
     }
     context.metrics.done();
     tracing::Span::current().record("result", "done");
@@ -121,13 +119,7 @@ pub(crate) async fn tell_failure(
     let mut told: Vec<Rc<Seen>> = at_hand.property.iter().cloned().collect();
     if failures > 1 || reason.class() == Class::Refused {
         let objects = context.objects.borrow();
-        told.extend(
-            [Kind::DoorAssignment, Kind::PartnerKey]
-                .into_iter()
-                .flat_map(|kind| objects.of(kind, &at_hand.name.namespace))
-                .filter(|seen| seen.property.as_deref() == Some(&at_hand.name.name))
-                .cloned(),
-        );
+        told.extend(objects.referring_to(&at_hand.name).cloned());
     }
     for seen in told {
         let status = conditions_only(&seen, &findings, seen.generation, now);
@@ -140,7 +132,7 @@ pub(crate) async fn tell_failure(
         }
     }
     if let Ok(portfolio) = &at_hand.portfolio {
-        report_portfolio(context, &portfolio.name, None).await;
+        context.portfolio_is_due(&portfolio.name);
     }
 }
 
@@ -156,20 +148,10 @@ pub(crate) async fn write(context: &Context, seen: &Seen, status: &Value) {
 /// The Property and every object of it, as they stand in the cluster now.
 fn objects_of(context: &Context, at_hand: &AtHand, pass: &PassReport) -> Vec<Rc<Seen>> {
     let objects = context.objects.borrow();
-    let accepted: BTreeSet<&OwnerId> = pass.ledger.head.accepted.keys().collect();
-    let property = objects.get(Kind::Property, &at_hand.name);
+    let property = objects.get(Kind::Property, &at_hand.name).cloned();
     property
         .into_iter()
-        .chain(
-            [Kind::DoorAssignment, Kind::PartnerKey]
-                .into_iter()
-                .flat_map(|kind| objects.of(kind, &at_hand.name.namespace))
-                .filter(|seen| {
-                    seen.property.as_deref() == Some(&at_hand.name.name)
-                        || seen.owner().is_some_and(|owner| accepted.contains(&owner))
-                }),
-        )
-        .cloned()
+        .chain(objects.belonging_to(&at_hand.name, &pass.ledger.head))
         .collect()
 }
 

@@ -117,7 +117,7 @@ where
     let known = Known {
         snapshot,
         heads,
-        buildings,
+        buildings: Rc::new(buildings),
         losses: Rc::new(RefCell::new(losses)),
         looks: RefCell::new(looks),
     };

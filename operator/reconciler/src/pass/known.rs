@@ -27,7 +27,7 @@ pub struct Known {
     /// The ledgers' heads.
     pub heads: Heads,
     /// The buildings DOOR OS lists.
-    pub buildings: Vec<Building>,
+    pub buildings: Rc<Vec<Building>>,
     /// What the portfolio's limit counts. Passes side by side share it.
     pub losses: Rc<RefCell<Losses>>,
     /// What was begun while the declarations were read. Each is used once.
