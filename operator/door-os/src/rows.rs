@@ -234,7 +234,10 @@ pub(crate) fn door(wire: WireDoor) -> Result<DoorRow, BadField> {
         door_type: door_type.ok(),
         accessibility: accessibility_type.ok(),
         connected: is_connected.ok(),
-        serial: device.ok().and_then(|device| device.serial_number.ok()),
+        serial: device
+            .ok()
+            .and_then(|device| device.serial_number.ok())
+            .map(String::into_boxed_str),
         unit: unit.ok().map(|unit| Box::new(unit_of(unit))),
         holder: match partner_uuid {
             Field::Absent => Holder::Nobody,

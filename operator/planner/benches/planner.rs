@@ -113,8 +113,11 @@ fn door(seed: usize, n: usize) -> DoorUuid {
     DoorUuid(uuid(seed, 0, n))
 }
 
+/// As large as its text, like one that was read.
 fn name(n: usize) -> String {
-    format!("Building A, floor {}, door {n:06}", n / 20)
+    let mut name = format!("Building A, floor {}, door {n:06}", n / 20);
+    name.shrink_to_fit();
+    name
 }
 
 fn partner() -> PartnerUuid {
@@ -180,7 +183,7 @@ fn observed(seed: usize, doors: usize) -> Observed {
                 door_type: Some(DoorType::Communal),
                 accessibility: None,
                 connected: Some(!offline),
-                serial: Some(format!("{n:010}")),
+                serial: Some(format!("{n:010}").into()),
                 unit: None,
                 holder: if is_assigned(n) {
                     Holder::Partner(partner())

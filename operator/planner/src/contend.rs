@@ -60,11 +60,10 @@ pub(crate) fn reconcile(
 }
 
 fn united(group: &[Claim], partner: PartnerUuid) -> DoorWant {
-    let mut objects: Vec<usize> = group
-        .iter()
-        .filter(|claim| claim.partner == partner)
-        .map(|claim| claim.object)
-        .collect();
+    // As large as it needs to be: there are as many of these as doors.
+    let mut objects = Vec::with_capacity(group.len());
+    let theirs = group.iter().filter(|claim| claim.partner == partner);
+    objects.extend(theirs.map(|claim| claim.object));
     objects.dedup();
     let item = group
         .iter()

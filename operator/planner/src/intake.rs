@@ -101,6 +101,7 @@ pub fn take_in(
     taken.doors = doors;
     taken.kept_doors = kept;
     taken.keys = key_wants(ledger, observed, &names, &mut taken, &mut pins_used);
+    drop(names);
     pin(ledger, observed, &taken, pins_used);
     own_doors(ledger, observed, &mut taken);
     forget_withdrawn(ledger, observed);

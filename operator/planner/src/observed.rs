@@ -164,7 +164,7 @@ pub struct DoorRow {
     /// Connected to the internet; `None` when not said.
     pub connected: Option<bool>,
     /// Serial number of the device on the door; `None`: not activated.
-    pub serial: Option<String>,
+    pub serial: Option<Box<str>>,
     /// The unit behind it. Boxed: most doors have none.
     pub unit: Option<Box<Unit>>,
     /// The partner dropdown.

@@ -1,6 +1,7 @@
 //! Ownership of door dropdowns as one look and the declarations leave it.
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 
 use opendoor_api::DeletionPolicy;
 
@@ -11,14 +12,38 @@ use crate::ledger::{Claim, DoorRecord, Ledger};
 use crate::observed::{DoorRow, Holder, Observed};
 use crate::owner::OwnerId;
 
+/// Rows whose claims are worked out before the ledger changes.
+const ROWS_AT_A_TIME: usize = 1000;
+
 /// Brings ownership of door dropdowns up to date: adopts what is already as declared, moves it
 /// between objects of one partner, releases what is retained or no longer there.
 pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Taken) {
-    let mut changes: Vec<(DoorUuid, Vec<Claim>)> = Vec::new();
     let mut adopted = 0;
     let mut wants = taken.doors.iter().peekable();
-    let mut records = ledger.doors.iter().peekable();
-    for row in &observed.doors {
+    // A few at a time: at first contact every door may change.
+    for rows in observed.doors.chunks(ROWS_AT_A_TIME) {
+        let changes = changed_claims(ledger, rows, &mut wants, taken, &mut adopted);
+        for (door, claims) in changes {
+            ledger.door_mut(door).claims = claims;
+        }
+    }
+    taken.adopted += adopted;
+}
+
+/// The claims that change on these doors.
+fn changed_claims<'a>(
+    ledger: &Ledger,
+    rows: &[DoorRow],
+    wants: &mut Peekable<impl Iterator<Item = &'a DoorWant>>,
+    taken: &Taken,
+    adopted: &mut usize,
+) -> Vec<(DoorUuid, Vec<Claim>)> {
+    let mut changes = Vec::new();
+    let Some(first) = rows.first() else {
+        return changes;
+    };
+    let mut records = ledger.doors.range(first.uuid..).peekable();
+    for row in rows {
         while wants.next_if(|want| want.door < row.uuid).is_some() {}
         let want = wants.next_if(|want| want.door == row.uuid);
         while records.next_if(|(door, _)| **door < row.uuid).is_some() {}
@@ -34,17 +59,14 @@ pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Ta
         let claims = match want {
             _ if ledger.door_has_intent(row.uuid) => not_retained(taken, record, want),
             Some(want) if row.holder == Holder::Partner(want.partner) => {
-                adopted += usize::from(record.claim(want.partner).is_none());
+                *adopted += usize::from(record.claim(want.partner).is_none());
                 as_wanted(taken, record, want)
             }
             _ => still_ours(taken, record, want, row),
         };
         changes.extend(claims.map(|claims| (row.uuid, claims)));
     }
-    for (door, claims) in changes {
-        ledger.door_mut(door).claims = claims;
-    }
-    taken.adopted += adopted;
+    changes
 }
 
 /// The claims on a door that holds whom it should, if they change.

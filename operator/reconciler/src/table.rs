@@ -323,7 +323,7 @@ fn door_row(uuid: DoorUuid, name: &str, holder: Holder, connected: Option<bool>)
         accessibility: None,
         connected,
         // What is connected is a device; which one is not known.
-        serial: (connected == Some(true)).then(String::new),
+        serial: (connected == Some(true)).then(Box::default),
         unit: None,
         holder,
         version: 0,

@@ -39,7 +39,7 @@ pub(crate) fn door_row(name: &str, holder: Option<&str>) -> DoorRow {
         door_type: Some(DoorType::Communal),
         accessibility: Some(Accessibility::Communal),
         connected: Some(true),
-        serial: Some(format!("serial of {name}")),
+        serial: Some(format!("serial of {name}").into()),
         unit: None,
         holder: holder.map_or(Holder::Nobody, |name| Holder::Partner(partner(name))),
         version: 10,

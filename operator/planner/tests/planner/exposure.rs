@@ -128,7 +128,7 @@ fn attested_by_a_person_is_a_weaker_word_than_proof() {
 fn what_happens_after_an_attestation_is_not_attested() {
     let mut world = removed(false);
     attest(&mut world.ledger, door("Pool"), world.now);
-    world.row("Pool").serial = Some("another device".to_owned());
+    world.row("Pool").serial = Some("another device".into());
     world.plan();
     assert_pool(&world, Tri::Unknown, Tri::Unknown, Reason::HistoryUnknown);
 

@@ -124,7 +124,7 @@ fn another_device_proves_nothing_by_what_its_predecessor_acknowledged() {
     world.row("Pool").version += 1;
     world.plan();
     let row = world.row("Pool");
-    row.serial = Some("a new lock".to_owned());
+    row.serial = Some("a new lock".into());
     row.access_revision = 4;
     row.version += 1;
     world.plan();
@@ -135,7 +135,7 @@ fn another_device_proves_nothing_by_what_its_predecessor_acknowledged() {
 fn a_new_device_that_shows_the_old_acknowledgement_is_proven_only_by_its_own() {
     let mut world = World::good();
     let row = world.row("Pool");
-    row.serial = Some("a new lock".to_owned());
+    row.serial = Some("a new lock".into());
     row.version += 1;
     world.plan();
     assert_eq!(why(&world, "Pool"), Some(UnknownWhy::NewDevice));
