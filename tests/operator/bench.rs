@@ -116,7 +116,7 @@ namespaces: [{namespace}]
 
 fn start(site: &Site) -> Operator {
     // As it logs unless told otherwise.
-    site.operator_logging(ADMIN, "a", "info")
+    site.operator_with("a", &[("RUST_LOG", "info")])
 }
 
 /// The shared doors of a building: the partner is put on each of them.

@@ -190,11 +190,6 @@ leaseDuration: 9s
         self.start(user, identity, &[])
     }
 
-    /// Starts a replica that logs so much.
-    pub fn operator_logging(&self, user: &str, identity: &str, level: &str) -> Operator {
-        self.start(user, identity, &[("RUST_LOG", level)])
-    }
-
     fn start(&self, user: &str, identity: &str, environment: &[(&str, &str)]) -> Operator {
         let log = self.folder.path().join(format!("{identity}.log"));
         let child = Command::new(env!("CARGO_BIN_EXE_opendoor"))

@@ -401,10 +401,12 @@ mod tests {
         assert_eq!(objects.referring_to(&second).count(), 1);
         let mut head = Head::default();
         assert!(objects.belonging_to(&first, &head).is_empty());
-        let accepted = |uid: &str| OwnerId {
-            kind: OwnerKind::DoorAssignment,
-            name: String::from("parcel"),
-            uid: Some(uid.to_owned()),
+        let accepted = |uid: &str| {
+            OwnerId::new(
+                OwnerKind::DoorAssignment,
+                String::from("parcel"),
+                Some(uid.to_owned()),
+            )
         };
         let Ok(Resource::DoorAssignment(declared)) = assignment("first", "1").content else {
             panic!("it is valid");
