@@ -197,13 +197,17 @@ fn conditions(context: &Context, at_hand: &AtHand, pass: &PassReport) {
     for kind in [Kind::Property, Kind::DoorAssignment, Kind::PartnerKey] {
         for condition in CONDITIONS {
             for status in STATUSES {
-                let count = counts.get(&(kind, condition, status)).copied().unwrap_or(0);
+                let family = &context.metrics.conditions;
                 let label = of_condition(&at_hand.name, kind, condition, status);
-                context
-                    .metrics
-                    .conditions
-                    .get_or_create(&label)
-                    .set(size(count));
+                // Most are none: a thousand Properties would have 54,000 series that say so.
+                match counts.get(&(kind, condition, status)) {
+                    Some(count) => {
+                        family.get_or_create(&label).set(size(*count));
+                    }
+                    None => {
+                        family.remove(&label);
+                    }
+                }
             }
         }
     }

@@ -296,7 +296,7 @@ impl Metrics {
             ),
             conditions: register!(
                 "objects",
-                "Objects by condition and status",
+                "Objects by condition and status, where there are any",
                 Family::default()
             ),
             requests: register!(
