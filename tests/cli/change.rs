@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::fixture::{PROPERTY, Said, World, assignment, key};
+use crate::fixture::{PROPERTY, Said, World, assignment, key, with_a_key_that_guests_hold};
 use crate::git::{commit, repository_of};
 
 /// Parcel Runner at the Mail Room is committed; nothing is applied.
@@ -159,15 +159,7 @@ fn a_refusal_counts_if_the_change_brings_it_and_stands_first() {
 
 #[test]
 fn an_approval_by_a_commit_shows_what_it_releases() {
-    let world = World::new();
-    world.write("k.yaml", &key("tours", "TourPass", "Unit 101"));
-    world.run(&["run", "--once"]).exits(0);
-    let uuid = world.simulator.key_uuid("Harbor Point", "tours").unwrap();
-    world.call(
-        "PATCH",
-        &format!("/sim/v1/keys/{uuid}"),
-        &json!({"holders": {"GUEST": 3}}),
-    );
+    let world = with_a_key_that_guests_hold();
     repository_of(world.yaml.path());
     world.remove("k.yaml");
     let held = world.change(&["-o", "markdown"]).exits(3);

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::served::Served;
+pub use crate::yaml::{PROPERTY, assignment, key};
 
 pub const WORLD: &str = "
 partners:
@@ -22,14 +23,6 @@ buildings:
       - { name: Unit 101, doorType: Residence, connected: false, unit: '101', vacancy: Vacant }
     keys:
       - { name: Staff, doors: [Front Entrance], holders: { NON_RESIDENT: 2 } }
-";
-
-pub const PROPERTY: &str = "apiVersion: opendoor.dev/v1alpha1
-kind: Property
-metadata: { name: harbor-point }
-spec:
-  building: Harbor Point
-  partners: [{ name: Parcel Runner }, { name: TourPass }]
 ";
 
 pub struct World {
@@ -119,36 +112,24 @@ impl World {
     }
 }
 
+/// A key of ours that three guests hold.
+pub fn with_a_key_that_guests_hold() -> World {
+    let world = World::new();
+    world.write("k.yaml", &key("tours", "TourPass", "Unit 101"));
+    world.run(&["run", "--once"]).exits(0);
+    let uuid = world.simulator.key_uuid("Harbor Point", "tours").unwrap();
+    world.call(
+        "PATCH",
+        &format!("/sim/v1/keys/{uuid}"),
+        &json!({"holders": {"GUEST": 3}}),
+    );
+    world
+}
+
 impl std::ops::Deref for World {
     type Target = Served;
 
     fn deref(&self) -> &Served {
         &self.served
     }
-}
-
-pub fn assignment(name: &str, partner: &str, doors: &str) -> String {
-    format!(
-        "apiVersion: opendoor.dev/v1alpha1
-kind: DoorAssignment
-metadata: {{ name: {name} }}
-spec:
-  propertyRef: {{ name: harbor-point }}
-  partner: {partner}
-  doors: [{doors}]
-"
-    )
-}
-
-pub fn key(name: &str, partner: &str, door: &str) -> String {
-    format!(
-        "apiVersion: opendoor.dev/v1alpha1
-kind: PartnerKey
-metadata: {{ name: {name} }}
-spec:
-  propertyRef: {{ name: harbor-point }}
-  partner: {partner}
-  doors: [{{ name: {door} }}]
-"
-    )
 }

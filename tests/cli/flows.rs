@@ -1,6 +1,6 @@
 //! Whole flows of a manager, through the binary and its JSON.
 
-use crate::fixture::{World, assignment, key};
+use crate::fixture::{World, assignment, key, with_a_key_that_guests_hold};
 use serde_json::json;
 
 #[test]
@@ -79,15 +79,7 @@ fn a_keys_partner_is_refused_with_its_place_and_the_way_out() {
 
 #[test]
 fn holds_are_approved_by_their_id_only() {
-    let world = World::new();
-    world.write("k.yaml", &key("tours", "TourPass", "Unit 101"));
-    world.run(&["run", "--once"]).exits(0);
-    let uuid = world.simulator.key_uuid("Harbor Point", "tours").unwrap();
-    world.call(
-        "PATCH",
-        &format!("/sim/v1/keys/{uuid}"),
-        &json!({"holders": {"GUEST": 3}}),
-    );
+    let world = with_a_key_that_guests_hold();
     world.remove("k.yaml");
     let held = world.run(&["run", "--once", "-o", "json"]).exits(3).json();
     assert_eq!(held["steps"][0]["held"], "HoldersAffected");

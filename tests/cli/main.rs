@@ -22,3 +22,5 @@ mod readme;
 #[path = "../shared/served.rs"]
 mod served;
 mod watch;
+#[path = "../shared/yaml.rs"]
+mod yaml;

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::control_plane::{ControlPlane, root, wait_until};
-use crate::operator::{PATIENCE, PROPERTY, Site, WORLD, assignment, key, portfolio};
+use crate::operator::{PATIENCE, PROPERTY, Site, WORLD, assignment, portfolio};
 use crate::tools;
+use crate::yaml::key;
 
 fn folder() -> PathBuf {
     root().join("examples/gitops/argocd")

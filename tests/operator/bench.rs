@@ -20,6 +20,8 @@ mod operator;
 #[path = "../shared/served.rs"]
 mod served;
 mod tools;
+#[path = "../shared/yaml.rs"]
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::fs;

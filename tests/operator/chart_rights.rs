@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::chart::{documents, of_kind, rendered};
 use crate::control_plane::{ControlPlane, wait_until};
-use crate::operator::{Operator, PATIENCE, PROPERTY, Site, WORLD, assignment, key, portfolio};
+use crate::operator::{Operator, PATIENCE, PROPERTY, Site, WORLD, assignment, portfolio};
+use crate::yaml::key;
 
 /// Something that may be done: verb, group, resource with its subresource.
 type Right = (String, String, String);
@@ -63,16 +64,7 @@ fn a_whole_life(site: &Site, user: &str) -> Operator {
     let operator = site.operator_as(user, "a");
     site.apply(&portfolio("Apply"));
     site.apply(PROPERTY);
-    site.apply(&assignment(
-        "parcel",
-        "Parcel Runner",
-        "Garage Gate, Mail Room",
-    ));
-    site.until("da", "parcel", "Ready", "True");
-    for door in ["Garage Gate", "Mail Room"] {
-        site.sync(door, "full");
-    }
-    site.until("da", "parcel", "Enforced", "True");
+    site.settle_at_the_garage();
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
     wait_until(PATIENCE, "an order", || {
         let order = site.object("dso", "harbor-point");
@@ -96,26 +88,7 @@ fn a_whole_life(site: &Site, user: &str) -> Operator {
 fn namespace_goes_without_credentials(site: &Site) {
     site.delete(&["secret", "door-os"]);
     // With what it held in memory it would still take everything away.
-    let name = &site.namespace.name;
-    site.system
-        .server
-        .kubectl(&["delete", "namespace", name, "--wait=false"])
-        .works();
-}
-
-fn until_namespace_gone(site: &Site) {
-    let name = &site.namespace.name;
-    wait_until(PATIENCE, "the namespace is gone", || {
-        let left = site
-            .system
-            .server
-            .kubectl(&["get", "namespace", name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() {
-            Ok(())
-        } else {
-            Err(left.out)
-        }
-    });
+    site.delete_namespace();
 }
 
 /// What rules allow, one by one.
@@ -167,7 +140,7 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
     assert_eq!(operator.end(), Some(0));
     namespace_goes_without_credentials(&site);
     let operator = site.operator_as(&user, "b");
-    until_namespace_gone(&site);
+    site.until_namespace_gone(PATIENCE);
     assert_eq!(operator.end(), Some(0));
 
     let release = &site.system.name;
@@ -294,10 +267,7 @@ fn a_right_that_is_taken_away_is_named_and_given_back_it_goes_on() {
     });
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     replace(role);
-    wait_until(PATIENCE, "ready", || match operator.get("/readyz") {
-        (200, _) => Ok(()),
-        (_, said) => Err(said),
-    });
+    operator.until_ready();
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.writes(), writes + 1);
 }

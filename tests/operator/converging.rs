@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::{ControlPlane, wait_until};
-use crate::operator::{Operator, PATIENCE, Site, assignment, key, portfolio};
+use crate::operator::{Operator, PATIENCE, Site, assignment, portfolio};
+use crate::yaml::key;
 
 #[test]
 fn the_example_converges_to_what_the_standalone_home_makes_of_it() {

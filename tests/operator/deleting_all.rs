@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::control_plane::wait_until;
-use crate::operator::{Operator, PATIENCE, Site, assignment, key};
+use crate::operator::{Operator, PATIENCE, Site, assignment};
+use crate::yaml::key;
 
 /// An assignment and a key, all as declared.
 fn at_work() -> (Site, Operator) {
@@ -43,11 +43,8 @@ fn all_gone(site: &Site) {
         ("pk", "tours"),
         ("property", "harbor-point"),
         ("pf", "harbor-living"),
-        ("dso", "harbor-point"),
     ] {
-        if kind != "dso" {
-            site.until_gone(kind, name);
-        }
+        site.until_gone(kind, name);
     }
     assert_eq!(site.on_door("Mail Room"), None);
     assert_eq!(site.on_door("Garage Gate"), None);
@@ -91,22 +88,11 @@ fn with_door_os_down_everything_waits_and_is_finished_when_it_is_back() {
 fn a_namespace_that_goes_while_door_os_is_down_is_finished_when_it_is_back() {
     let (site, _operator) = at_work();
     site.faults(&json!([{ "kind": "serverError" }]));
-    let name = site.namespace.name.clone();
-    let server = site.namespace.server;
-    server
-        .kubectl(&["delete", "namespace", &name, "--wait=false"])
-        .works();
+    site.delete_namespace();
     std::thread::sleep(Duration::from_secs(8));
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     site.faults(&json!([]));
-    wait_until(PATIENCE * 2, "the namespace is gone", || {
-        let left = server.kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() {
-            Ok(())
-        } else {
-            Err(left.out)
-        }
-    });
+    site.until_namespace_gone(PATIENCE * 2);
     assert_eq!(site.on_door("Mail Room"), None);
     assert_eq!(site.keys_named("tours"), 0);
 }

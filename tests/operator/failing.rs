@@ -129,10 +129,7 @@ fn it_goes_on_when_the_api_server_was_away_and_its_history_is_gone() {
     site.until("da", "tours", "Ready", "True");
     assert_eq!(site.writes(), writes + 1);
     assert!(operator.is_running(), "it is the same process");
-    wait_until(PATIENCE, "ready", || match operator.get("/readyz") {
-        (200, _) => Ok(()),
-        (_, said) => Err(said),
-    });
+    operator.until_ready();
 }
 
 #[test]
@@ -189,10 +186,7 @@ fn without_its_definitions_or_rights_it_is_not_ready_and_says_which() {
     });
     assert_eq!(operator.get("/healthz").0, 200);
     server.install_crds();
-    wait_until(PATIENCE, "ready", || match operator.get("/readyz") {
-        (200, _) => Ok(()),
-        (_, said) => Err(said),
-    });
+    operator.until_ready();
     let weak = site.operator_as("stranger", "b");
     wait_until(PATIENCE, "not ready", || {
         let (status, said) = weak.get("/readyz");
@@ -208,22 +202,8 @@ fn without_its_definitions_or_rights_it_is_not_ready_and_says_which() {
 #[test]
 fn a_namespace_that_goes_takes_its_access_with_it() {
     let (site, _operator) = at_work();
-    let name = site.namespace.name.clone();
-    site.namespace
-        .server
-        .kubectl(&["delete", "namespace", &name, "--wait=false"])
-        .works();
-    wait_until(PATIENCE, "the namespace is gone", || {
-        let left =
-            site.namespace
-                .server
-                .kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() {
-            Ok(())
-        } else {
-            Err(left.out)
-        }
-    });
+    site.delete_namespace();
+    site.until_namespace_gone(PATIENCE);
     assert_eq!(
         site.on_door("Mail Room"),
         None,
@@ -237,23 +217,9 @@ fn where_the_credentials_went_first_nothing_hangs_for_ever_and_it_is_noted() {
     operator.kill();
     site.configure("abandonAfter: 2s\n");
     site.delete(&["secret", "door-os"]);
-    let name = site.namespace.name.clone();
-    site.namespace
-        .server
-        .kubectl(&["delete", "namespace", &name, "--wait=false"])
-        .works();
+    site.delete_namespace();
     let operator = site.operator("b");
-    wait_until(PATIENCE, "the namespace is gone", || {
-        let left =
-            site.namespace
-                .server
-                .kubectl(&["get", "namespace", &name, "--ignore-not-found"]);
-        if left.out.trim().is_empty() {
-            Ok(())
-        } else {
-            Err(left.out)
-        }
-    });
+    site.until_namespace_gone(PATIENCE);
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
     let ledgers = site
         .system

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::wait_until;
-use crate::operator::{Operator, PATIENCE, Site, assignment, key};
+use crate::operator::{Operator, PATIENCE, Site, assignment};
+use crate::yaml::key;
 
 /// Doors of the world that a partner can have without a brake.
 const ALL: &str = "Front Entrance, Mail Room, Package Room, Loading Dock, Garage Gate, Unit 101";

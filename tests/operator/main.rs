@@ -39,3 +39,5 @@ mod served;
 mod server;
 mod tools;
 mod tracing_out;
+#[path = "../shared/yaml.rs"]
+mod yaml;

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::control_plane::{ControlPlane, root};
-use crate::operator::{PROPERTY, Site, WORLD, assignment, key, portfolio};
+use crate::operator::{PROPERTY, Site, WORLD, assignment, portfolio};
+use crate::yaml::key;
 
 /// Our definitions as an older version might have had them: anything goes.
 fn install_lenient_definitions(server: &ControlPlane) {

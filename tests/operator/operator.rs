@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::control_plane::{ADMIN, ControlPlane, Namespace, Said, wait_until};
 use crate::served::Served;
+pub use crate::yaml::{PROPERTY, assignment};
 
 /// Long enough on a loaded machine; a test that passes is done much sooner.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -46,40 +47,6 @@ spec:
   mode: {mode}
   checkInterval: 10s
   removalDelay: 1s
-"
-    )
-}
-
-pub const PROPERTY: &str = "apiVersion: opendoor.dev/v1alpha1
-kind: Property
-metadata: { name: harbor-point }
-spec:
-  building: Harbor Point
-  partners: [{ name: Parcel Runner }, { name: TourPass }]
-";
-
-pub fn assignment(name: &str, partner: &str, doors: &str) -> String {
-    format!(
-        "apiVersion: opendoor.dev/v1alpha1
-kind: DoorAssignment
-metadata: {{ name: {name} }}
-spec:
-  propertyRef: {{ name: harbor-point }}
-  partner: {partner}
-  doors: [{doors}]
-"
-    )
-}
-
-pub fn key(name: &str, partner: &str, door: &str) -> String {
-    format!(
-        "apiVersion: opendoor.dev/v1alpha1
-kind: PartnerKey
-metadata: {{ name: {name} }}
-spec:
-  propertyRef: {{ name: harbor-point }}
-  partner: {partner}
-  doors: [{{ name: {door} }}]
 "
     )
 }
@@ -281,6 +248,46 @@ leaseDuration: 9s
         });
     }
 
+    /// Begins to delete the namespace of the portfolio.
+    pub fn delete_namespace(&self) {
+        let words = ["delete", "namespace", &self.namespace.name, "--wait=false"];
+        self.namespace.server.kubectl(&words).works();
+    }
+
+    /// Waits until the namespace of the portfolio is gone.
+    #[track_caller]
+    pub fn until_namespace_gone(&self, patience: Duration) {
+        let words = [
+            "get",
+            "namespace",
+            &self.namespace.name,
+            "--ignore-not-found",
+        ];
+        wait_until(patience, "the namespace is gone", || {
+            let left = self.namespace.server.kubectl(&words);
+            if left.out.trim().is_empty() {
+                Ok(())
+            } else {
+                Err(left.out)
+            }
+        });
+    }
+
+    /// Puts Parcel Runner on the offline garage gate and the mail room, and has both locks prove it.
+    #[track_caller]
+    pub fn settle_at_the_garage(&self) {
+        self.apply(&assignment(
+            "parcel",
+            "Parcel Runner",
+            "Garage Gate, Mail Room",
+        ));
+        self.until("da", "parcel", "Ready", "True");
+        for door in ["Garage Gate", "Mail Room"] {
+            self.sync(door, "full");
+        }
+        self.until("da", "parcel", "Enforced", "True");
+    }
+
     /// The partner on a door's dropdown, by name.
     pub fn on_door(&self, door: &str) -> Option<String> {
         let state = self.call("GET", "/sim/v1/state", &Value::Null);
@@ -405,6 +412,15 @@ impl Operator {
             })
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
+    }
+
+    /// Waits until it says that it is ready.
+    #[track_caller]
+    pub fn until_ready(&self) {
+        wait_until(PATIENCE, "ready", || match self.get("/readyz") {
+            (200, _) => Ok(()),
+            (_, said) => Err(said),
+        });
     }
 
     pub fn kill(mut self) {

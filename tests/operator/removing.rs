@@ -5,22 +5,14 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::wait_until;
-use crate::operator::{PATIENCE, Site, assignment, key};
+use crate::operator::{PATIENCE, Site, assignment};
+use crate::yaml::key;
 
 /// Parcel Runner is on the offline garage gate, its lock has it, and nothing is owed.
 fn settled_at_the_garage() -> (Site, crate::operator::Operator) {
     let site = Site::new("Apply");
     let operator = site.operator("a");
-    site.apply(&assignment(
-        "parcel",
-        "Parcel Runner",
-        "Garage Gate, Mail Room",
-    ));
-    site.until("da", "parcel", "Ready", "True");
-    for door in ["Garage Gate", "Mail Room"] {
-        site.sync(door, "full");
-    }
-    site.until("da", "parcel", "Enforced", "True");
+    site.settle_at_the_garage();
     (site, operator)
 }
 

@@ -149,16 +149,8 @@ fn plan_of(
         },
         doors: usize::try_from(counts.doors).unwrap_or_default(),
         keys: usize::try_from(counts.keys).unwrap_or_default(),
-        steps: Vec::new(),
-        refusals: Vec::new(),
         waiting: visits(objects, property),
-        unmanaged: Vec::new(),
-        drifted: Vec::new(),
-        approved: Vec::new(),
-        unfitting_approvals: Vec::new(),
-        next_change: None,
-        not_performed: None,
-        notes: Vec::new(),
+        ..Plan::default()
     }
 }
 

@@ -19,6 +19,7 @@ mod telemetry;
 mod who;
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,7 +33,6 @@ use commands::{
 use connect::Wish;
 use exit::Verdict;
 use output::Output;
-use session::SessionError;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -97,16 +97,16 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
             drive(output, acting::once(&wish, &approve, &silent, output))
         }
         Command::Plan { cluster, .. } if cluster.kubernetes => {
-            answer(&cluster, Question::Plan, output)
+            drive(output, answer(&cluster, Question::Plan, output))
         }
         Command::Status { cluster, .. } if cluster.kubernetes => {
-            answer(&cluster, Question::Status, output)
+            drive(output, answer(&cluster, Question::Status, output))
         }
         Command::Who { cluster, what, .. } if cluster.kubernetes => {
-            answer(&cluster, Question::Who(&what), output)
+            drive(output, answer(&cluster, Question::Who(&what), output))
         }
         Command::Sync(Sync::List { cluster, .. }) if cluster.kubernetes => {
-            answer(&cluster, Question::SyncList, output)
+            drive(output, answer(&cluster, Question::SyncList, output))
         }
         Command::Plan {
             place,
@@ -162,8 +162,11 @@ fn perform(command: Command, options: &Options, output: &Output) -> Verdict {
     }
 }
 
-/// Runs a command that talks to DOOR OS, on one thread.
-fn drive(output: &Output, command: impl Future<Output = Result<Verdict, SessionError>>) -> Verdict {
+/// Runs a command that talks to others, on one thread.
+fn drive<E: Display>(
+    output: &Output,
+    command: impl Future<Output = Result<Verdict, E>>,
+) -> Verdict {
     match connect::on_one_thread(command) {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(error)) => {

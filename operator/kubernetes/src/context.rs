@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::events::Events;
+use crate::finalizers;
 use crate::ledgers::{ClusterLedgers, LedgerKey};
 use crate::metrics::Metrics;
 use crate::objects::{Name, Objects, Seen};
@@ -79,6 +80,14 @@ impl Context {
             .get(kind, &name)
             .cloned()
             .unwrap_or_else(|| Rc::new(seen))
+    }
+
+    /// Sets our finalizer on an object. Returns it as it is then; `None`: it was not set now.
+    pub(crate) async fn prepare(&self, seen: &Seen) -> Option<Rc<Seen>> {
+        let set = finalizers::set(&self.kube, seen).await;
+        let object = self.note("set finalizers", set)??;
+        self.metrics.kube_writes.inc();
+        Some(self.take(seen.kind, object))
     }
 
     /// Has a Portfolio report soon how its Properties stand.

@@ -12,11 +12,12 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::Client;
 use kube::api::DynamicObject;
-use opendoor_api::{Kind, Resource};
+use opendoor_api::Kind;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::accounts::Accounts;
+use crate::client::NoCluster;
 use crate::config::Config;
 use crate::context::Context;
 use crate::events::Events;
@@ -37,6 +38,8 @@ const MOST_CHANGES: usize = 1_000;
 const LAST_PASS: Duration = Duration::from_secs(20);
 /// How often a Property that another replica looks after is looked at, in case its account changed.
 const ELSEWHERE: Duration = Duration::from_secs(60);
+/// How long an answer of the API server is waited for. Longer than a watch lasts, which ends by itself.
+pub const PATIENCE: Duration = Duration::from_secs(55);
 /// The longest time without a turn of the loop.
 const TURN: Duration = Duration::from_secs(5);
 
@@ -57,10 +60,8 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum ControllerError {
     /// The API server cannot be reached with what we have.
-    #[error(
-        "no Kubernetes API server to talk to: {0}. Run it in a cluster, or point KUBECONFIG at one."
-    )]
-    NoCluster(String),
+    #[error(transparent)]
+    NoCluster(#[from] NoCluster),
     /// Metrics and health cannot be served.
     #[error("{address} cannot be listened on: {why}. Give another address with --listen.")]
     Listen {
@@ -69,24 +70,6 @@ pub enum ControllerError {
         /// Why not.
         why: String,
     },
-}
-
-/// A client for the API server, from a kubeconfig or from inside a cluster.
-///
-/// # Errors
-/// There is none.
-pub async fn connect() -> Result<Client, ControllerError> {
-    // Twice is no harm: the first one stands.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let no = |error: String| ControllerError::NoCluster(error);
-    let mut config = kube::Config::infer()
-        .await
-        .map_err(|error| no(error.to_string()))?;
-    // Nothing waits for ever; a watch is renewed before this.
-    config.read_timeout = Some(Duration::from_secs(55));
-    config.connect_timeout = Some(Duration::from_secs(10));
-    config.write_timeout = Some(Duration::from_secs(30));
-    Client::try_from(config).map_err(|error| no(crate::said(&error)))
 }
 
 /// Runs the operator until `stop` is ready.
@@ -458,8 +441,7 @@ impl Controller {
 
     fn wants_new_shards(&self) -> bool {
         // A Property whose shard nobody asked for yet: do not wait a whole period.
-        let needed = self.needed();
-        needed != self.context.asked_shards.borrow().clone()
+        self.needed() != *self.context.asked_shards.borrow()
     }
 
     /// Begins to renew what is ours.
@@ -518,7 +500,6 @@ impl Controller {
             .objects
             .borrow()
             .all(Kind::Portfolio)
-            .filter(|seen| matches!(seen.content, Ok(Resource::Portfolio(_)) | Err(_)))
             .map(|seen| seen.name.clone())
             .collect();
         for portfolio in portfolios {

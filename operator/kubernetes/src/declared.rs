@@ -14,7 +14,7 @@ use opendoor_reconciler::ports::Declarations;
 use opendoor_reconciler::snapshot::{Broken, Object, Snapshot};
 
 use crate::finalizers::{IN_USE, REVOKE};
-use crate::objects::{Name, Objects, Seen};
+use crate::objects::{Name, Objects, Seen, cause};
 
 /// The Portfolio that looks after a Property.
 ///
@@ -51,16 +51,7 @@ pub fn portfolio_of(
             _ => None,
         },
     };
-    let cause = seen.map_or_else(
-        || opendoor_planner::owner::Cause {
-            kind: String::from("Property"),
-            name: property.name.clone(),
-            file: None,
-            line: None,
-            column: None,
-        },
-        |seen| seen.cause(),
-    );
+    let cause = cause(Kind::Property, property);
     found.cloned().ok_or_else(|| Problem {
         reason: Reason::Invalid,
         message: match (reference, here.len()) {

@@ -7,11 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use opendoor_api::GROUP_VERSION;
+use opendoor_planner::conditions::bounded;
 
 use crate::objects::Seen;
-
-/// The longest note an Event may carry.
-const LONGEST: usize = 1000;
 
 /// How much an Event wants to be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,15 +94,4 @@ impl Events {
             tracing::debug!(reason = said.reason, error = %crate::said(&error), "an event was not written");
         }
     }
-}
-
-fn bounded(note: &str) -> String {
-    if note.len() <= LONGEST {
-        return note.to_owned();
-    }
-    let mut end = LONGEST;
-    while !note.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}...", note.get(..end).unwrap_or_default())
 }

@@ -77,12 +77,8 @@ async fn write(
         field_manager: Some(crate::MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    match api
+    let written = api
         .patch(&seen.name.name, &params, &Patch::Merge(patch))
-        .await
-    {
-        Ok(object) => Ok(Some(object)),
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
+        .await;
+    crate::unless_overtaken(written)
 }

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod boottime;
+pub mod client;
 pub mod config;
 mod context;
 pub mod controller;
@@ -30,6 +31,18 @@ pub mod watch;
 
 /// The field manager of everything we write to the API server.
 pub const MANAGER: &str = "opendoor";
+
+/// What a write that was meant for one object at one version came to; `None`: the object changed or went
+/// meanwhile, and the next look shows what is there now.
+pub(crate) fn unless_overtaken<T>(
+    written: Result<T, kube::Error>,
+) -> Result<Option<T>, kube::Error> {
+    match written {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// A failure of the API server in words for a person. The library's own message repeats its insides.
 #[must_use]

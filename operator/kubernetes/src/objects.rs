@@ -123,6 +123,13 @@ impl Seen {
         cause(self.kind, &self.name)
     }
 
+    /// Whether it should carry our finalizer and does not yet.
+    #[must_use]
+    pub fn is_unprepared(&self) -> bool {
+        let ours = finalizers::of(self.kind);
+        self.deleting_since.is_none() && ours.is_some_and(|ours| !self.has_finalizer(ours))
+    }
+
     /// Whether it carries a finalizer.
     #[must_use]
     pub fn has_finalizer(&self, finalizer: &str) -> bool {
@@ -130,7 +137,8 @@ impl Seen {
     }
 }
 
-fn cause(kind: Kind, name: &Name) -> Cause {
+/// Where a person finds an object, also one that is not there.
+pub(crate) fn cause(kind: Kind, name: &Name) -> Cause {
     Cause {
         kind: kind.as_str().to_owned(),
         name: name.name.clone(),

@@ -55,13 +55,8 @@ pub(crate) async fn bring_in_line(
             }),
             ..DeleteParams::default()
         };
-        return match api.delete(&property.name, &params).await {
-            Ok(_) => Ok(Order::Deleted),
-            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => {
-                Ok(Order::Deleted)
-            }
-            Err(error) => Err(error),
-        };
+        let deleted = api.delete(&property.name, &params).await;
+        return crate::unless_overtaken(deleted).map(|_| Order::Deleted);
     }
     let made;
     let seen = match order {

@@ -20,9 +20,8 @@ use opendoor_reconciler::snapshot::Snapshot;
 use crate::accounts::{Account, NoAccount, Route};
 use crate::context::Context;
 use crate::declared::{PropertyDeclarations, portfolio_of};
-use crate::finalizers;
 use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
-use crate::objects::{Name, Seen};
+use crate::objects::{Name, Seen, cause};
 use crate::release::{abandon_if_credentials_went, release};
 use crate::shards::shard_of;
 use crate::tell::{tell, tell_failure};
@@ -197,13 +196,7 @@ impl AtHand {
             .map_err(|NoAccount { reason, message }| Problem {
                 reason,
                 message,
-                cause: opendoor_planner::owner::Cause {
-                    kind: String::from("Portfolio"),
-                    name: name.name.clone(),
-                    file: None,
-                    line: None,
-                    column: None,
-                },
+                cause: cause(Kind::Portfolio, name),
             })
     }
 
@@ -243,20 +236,12 @@ impl AtHand {
         let lacking: Vec<Rc<Seen>> = own
             .into_iter()
             .flatten()
-            .filter(|seen| {
-                let finalizer = finalizers::of(seen.kind);
-                seen.deleting_since.is_none()
-                    && finalizer.is_some_and(|finalizer| !seen.has_finalizer(finalizer))
-            })
+            .filter(|seen| seen.is_unprepared())
             .chain(&sorted.unprepared)
             .cloned()
             .collect();
         for seen in lacking {
-            let set = finalizers::set(&context.kube, &seen).await;
-            if let Some(Some(object)) = context.note("set finalizers", set) {
-                context.metrics.kube_writes.inc();
-                context.take(seen.kind, object);
-            }
+            context.prepare(&seen).await;
         }
         self.property = context.object(Kind::Property, &self.name);
     }

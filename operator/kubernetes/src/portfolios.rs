@@ -11,7 +11,6 @@ use serde_json::Value;
 use crate::accounts::{NoAccount, Route};
 use crate::context::Context;
 use crate::declared::portfolio_of;
-use crate::finalizers;
 use crate::objects::{Name, Seen};
 use crate::release::let_go;
 use crate::report::{before_of, conditions, conditions_only, count, failure, json_of};
@@ -57,7 +56,11 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
         let_go(context, &seen).await;
         return;
     }
-    let seen = prepared(context, seen).await;
+    let seen = if seen.is_unprepared() {
+        context.prepare(&seen).await.unwrap_or(seen)
+    } else {
+        seen
+    };
     let is = |property: &Seen, kind: &str| {
         before_of(&property.status, kind)
             .and_then(|condition| condition.get("status"))
@@ -98,20 +101,6 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
         }),
     };
     write(context, &seen, &json_of(&status)).await;
-}
-
-async fn prepared(context: &Context, seen: Rc<Seen>) -> Rc<Seen> {
-    if seen.deleting_since.is_some() || seen.has_finalizer(finalizers::IN_USE) {
-        return seen;
-    }
-    let set = finalizers::set(&context.kube, &seen).await;
-    match context.note("set finalizers", set) {
-        Some(Some(object)) => {
-            context.metrics.kube_writes.inc();
-            context.take(Kind::Portfolio, object)
-        }
-        _ => seen,
-    }
 }
 
 /// The Properties that a Portfolio looks after.

@@ -327,14 +327,10 @@ pub(crate) async fn write(
         "status": status,
     });
     let params = PatchParams::apply(crate::MANAGER).force();
-    match api
+    let written = api
         .patch_status(&seen.name.name, &params, &Patch::Apply(patch))
-        .await
-    {
-        Ok(object) => Ok(Some(object)),
-        Err(kube::Error::Api(answer)) if answer.is_not_found() || answer.is_conflict() => Ok(None),
-        Err(error) => Err(error),
-    }
+        .await;
+    crate::unless_overtaken(written)
 }
 
 /// What a person must do at locks, from a plan.

@@ -284,17 +284,16 @@ impl Shards {
                 self.api.create(&PostParams::default(), &lease).await
             }
         };
-        match written {
-            Ok(lease) => {
+        match crate::unless_overtaken(written)? {
+            Some(lease) => {
                 let seen = boottime::now();
                 self.seen.insert(name.to_owned(), Sighting { lease, seen });
                 Ok(true)
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
+            None => {
                 self.seen.remove(name);
                 Ok(false)
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -307,12 +306,8 @@ impl Shards {
             spec.holder_identity = None;
         }
         lease.metadata.managed_fields = None;
-        match self.api.replace(name, &PostParams::default(), &lease).await {
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_not_found() => {
-                Ok(())
-            }
-            other => other.map(|_| ()),
-        }
+        let written = self.api.replace(name, &PostParams::default(), &lease).await;
+        crate::unless_overtaken(written).map(|_| ())
     }
 }
 

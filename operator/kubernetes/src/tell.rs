@@ -11,6 +11,7 @@ use opendoor_planner::plan::HandMade;
 use opendoor_planner::reasons::{Class, Reason};
 use opendoor_planner::settle::Outcome;
 use opendoor_planner::writes::Write;
+use opendoor_reconciler::history::applied_word;
 use opendoor_reconciler::pass::PassReport;
 use serde_json::Value;
 
@@ -167,16 +168,7 @@ fn changes(pass: &PassReport) -> Vec<(OwnerId, Said)> {
             .any(|step| step.fingerprint == intent.fingerprint && step.restores);
         let reason = match &settled.outcome {
             Outcome::Applied if repaired => "DriftRepaired",
-            Outcome::Applied => match &intent.write {
-                Write::SetDoorPartner {
-                    partner: Some(_), ..
-                } => "PartnerAssigned",
-                Write::SetDoorPartner { partner: None, .. } => "PartnerRemoved",
-                Write::CreateKey { .. } => "KeyCreated",
-                Write::UpdateKey { patch, .. } if patch.partner.is_some() => "KeyConverted",
-                Write::UpdateKey { .. } => "KeyUpdated",
-                Write::DeleteKey { .. } => "KeyDeleted",
-            },
+            Outcome::Applied => applied_word(&intent.write),
             Outcome::Refused(_) => "ChangeRefused",
             Outcome::NotSent(_) | Outcome::Overtaken => continue,
         };

@@ -367,8 +367,9 @@ fn new(kind: &str, status: Tri, reason: Reason, message: &str) -> Condition {
     }
 }
 
-/// A condition's message, cut on a character's boundary.
-fn bounded(message: &str) -> String {
+/// A message that fits a condition or an Event, cut on a character's boundary.
+#[must_use]
+pub fn bounded(message: &str) -> String {
     const LONGEST: usize = 1000;
     if message.len() <= LONGEST {
         return message.to_owned();

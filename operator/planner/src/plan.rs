@@ -14,7 +14,7 @@ use crate::reasons::{Class, Reason};
 use crate::writes::Write;
 
 /// The plan of one property.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The Property's name.

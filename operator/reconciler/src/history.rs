@@ -39,7 +39,9 @@ pub(crate) fn events(
         .collect()
 }
 
-fn applied_word(write: &Write) -> &'static str {
+/// The word for a write that took effect, in the history and in Events.
+#[must_use]
+pub fn applied_word(write: &Write) -> &'static str {
     match write {
         Write::SetDoorPartner {
             partner: Some(_), ..

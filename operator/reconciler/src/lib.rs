@@ -9,7 +9,7 @@ pub mod check;
 pub mod directory;
 pub mod gather;
 pub mod git;
-mod history;
+pub mod history;
 pub mod import;
 pub mod look;
 pub mod notices;

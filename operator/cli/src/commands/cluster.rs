@@ -1,14 +1,19 @@
 //! `status`, `plan`, `who` and `sync list` with `--kubernetes`: what the operator said of its objects.
 
+use std::time::Duration;
+
+use opendoor_kubernetes::client::connect;
 use opendoor_kubernetes::objects::Objects;
-use opendoor_kubernetes::reading::{connect, read};
+use opendoor_kubernetes::reading::read;
 
 use crate::args::{Cluster, Output as Form};
 use crate::cluster::{held_plans, round_of, since_of, who};
-use crate::connect::on_one_thread;
 use crate::exit::Verdict;
 use crate::output::Output;
 use crate::render;
+
+/// How long an answer of the API server is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is asked of the cluster.
 #[derive(Clone, Copy, Debug)]
@@ -24,24 +29,18 @@ pub enum Question<'a> {
 }
 
 /// Answers from the cluster.
-#[must_use]
-pub fn answer(cluster: &Cluster, question: Question<'_>, output: &Output) -> Verdict {
-    let objects = match on_one_thread(objects(cluster)) {
-        Ok(Ok(objects)) => objects,
-        Ok(Err(error)) => {
-            output.note(&format!("error: {error}"));
-            return Verdict::Error;
-        }
-        Err(error) => {
-            output.note(&format!(
-                "error: the program cannot start its event loop: {error}"
-            ));
-            return Verdict::Error;
-        }
-    };
+///
+/// # Errors
+/// The cluster cannot be read, with what to check.
+pub async fn answer(
+    cluster: &Cluster,
+    question: Question<'_>,
+    output: &Output,
+) -> Result<Verdict, String> {
+    let objects = objects(cluster).await?;
     let json = output.form() == Form::Json;
     let round = round_of(&objects);
-    match question {
+    Ok(match question {
         Question::Status => {
             let looked: Vec<_> = round
                 .passes
@@ -89,11 +88,11 @@ pub fn answer(cluster: &Cluster, question: Question<'_>, output: &Output) -> Ver
                 Verdict::Error
             }
         },
-    }
+    })
 }
 
 async fn objects(cluster: &Cluster) -> Result<Objects, String> {
-    let (client, standing_in) = connect(cluster.context.as_deref())
+    let (client, standing_in) = connect(cluster.context.as_deref(), PATIENCE)
         .await
         .map_err(|error| error.to_string())?;
     let namespace = cluster.namespace.as_ref().unwrap_or(&standing_in);

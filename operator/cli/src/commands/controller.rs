@@ -1,10 +1,10 @@
 //! `controller`: the Kubernetes operator.
 
+use opendoor_kubernetes::client::connect;
 use opendoor_kubernetes::config::Config;
-use opendoor_kubernetes::controller::{Options, connect, run};
+use opendoor_kubernetes::controller::{ControllerError, Options, PATIENCE, run};
 
 use crate::args::Controller;
-use crate::connect::on_one_thread;
 use crate::exit::Verdict;
 use crate::output::Output;
 use crate::telemetry::Telemetry;
@@ -32,23 +32,11 @@ pub fn controller(told: &Controller, verbose: bool, output: &Output) -> Verdict 
         identity: told.identity.clone(),
         listen: told.listen,
     };
-    let work = async {
-        let client = connect().await?;
-        run(client, options, told_to_end()).await
-    };
-    match on_one_thread(work) {
-        Ok(Ok(())) => Verdict::Done,
-        Ok(Err(error)) => {
-            output.note(&format!("error: {error}"));
-            Verdict::Error
-        }
-        Err(error) => {
-            output.note(&format!(
-                "error: the program cannot start its event loop: {error}"
-            ));
-            Verdict::Error
-        }
-    }
+    crate::drive(output, async {
+        let (client, _) = connect(None, PATIENCE).await?;
+        run(client, options, told_to_end()).await?;
+        Ok::<_, ControllerError>(Verdict::Done)
+    })
 }
 
 /// Ready at the first SIGTERM or Ctrl-C.

@@ -10,7 +10,7 @@ use opendoor_reconciler::published::FRESH;
 
 use super::rows::Row;
 use super::view::View;
-use super::words::{count, list, moment};
+use super::words::{count, counts, list, moment};
 
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -135,7 +135,7 @@ pub fn totals(report: &ChangeReport) -> Option<String> {
         .filter(|how| **how == How::Released)
         .count();
     let incomplete = plans.iter().filter(|plan| !plan.complete).count();
-    let parts: Vec<String> = [
+    let told = counts(&[
         (sum(|sum| sum.grants), "grant", "grants"),
         (sum(|sum| sum.removals), "removal", "removals"),
         (sum(|sum| sum.key_creates), "key made", "keys made"),
@@ -156,12 +156,8 @@ pub fn totals(report: &ChangeReport) -> Option<String> {
             "property not seen whole",
             "properties not seen whole",
         ),
-    ]
-    .iter()
-    .filter(|(number, _, _)| *number > 0)
-    .map(|(number, one, many)| count(*number, one, many))
-    .collect();
-    (!parts.is_empty()).then(|| format!("{}.", parts.join(", ")))
+    ]);
+    (!told.is_empty()).then(|| format!("{told}."))
 }
 
 /// How many people hold the keys that change, each key once.

@@ -4,7 +4,7 @@ use opendoor_api::{HeldStep, PropertyStatus};
 use serde_json::{Value, json};
 
 use super::style::{STRONG, paint};
-use super::words::{clean, count, wrap};
+use super::words::{clean, count, counts, wrap};
 use crate::cluster::SaidPlan;
 
 /// What is left at each Property, held and refused things by name.
@@ -29,24 +29,27 @@ fn plan(said: &SaidPlan) -> String {
         return text;
     };
     let summary = plan.summary;
-    let parts = [
-        (summary.grants, "grant", "grants"),
-        (summary.removals, "removal", "removals"),
-        (summary.key_creates, "key to make", "keys to make"),
-        (summary.key_updates, "key to change", "keys to change"),
-        (summary.key_deletes, "key to delete", "keys to delete"),
-        (summary.held, "change held", "changes held"),
-        (summary.refused, "refusal", "refusals"),
-    ];
-    let left: Vec<String> = parts
-        .into_iter()
-        .filter(|(n, _, _)| *n > 0)
-        .map(|(n, one, many)| count(usize::try_from(n).unwrap_or(usize::MAX), one, many))
-        .collect();
+    let left = counts(&[
+        (summary.grants as usize, "grant", "grants"),
+        (summary.removals as usize, "removal", "removals"),
+        (summary.key_creates as usize, "key to make", "keys to make"),
+        (
+            summary.key_updates as usize,
+            "key to change",
+            "keys to change",
+        ),
+        (
+            summary.key_deletes as usize,
+            "key to delete",
+            "keys to delete",
+        ),
+        (summary.held as usize, "change held", "changes held"),
+        (summary.refused as usize, "refusal", "refusals"),
+    ]);
     text.push_str(&if left.is_empty() {
         String::from("  Nothing left to do.\n")
     } else {
-        format!("  {}\n", left.join(", "))
+        format!("  {left}\n")
     });
     if !plan.complete {
         text.push_str("  DOOR OS was not seen whole: nothing is removed on it.\n");

@@ -140,21 +140,10 @@ pub fn empty() -> Plan {
         name: String::from("harbor-point"),
         building: String::from("Harbor Point"),
         plan_id: String::from("p-0123456789ab"),
-        hold_id: None,
         complete: true,
-        summary: Summary::default(),
         doors: 28,
         keys: 2,
-        steps: Vec::new(),
-        refusals: Vec::new(),
-        waiting: Vec::new(),
-        unmanaged: Vec::new(),
-        drifted: Vec::new(),
-        approved: Vec::new(),
-        unfitting_approvals: Vec::new(),
-        next_change: None,
-        not_performed: None,
-        notes: Vec::new(),
+        ..Plan::default()
     }
 }
 

@@ -11,6 +11,17 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Numbers with their nouns, without those that are zero: `1 door, 2 keys`.
+#[must_use]
+pub fn counts(parts: &[(usize, &str, &str)]) -> String {
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(number, _, _)| *number > 0)
+        .map(|(number, one, many)| count(*number, one, many))
+        .collect();
+    told.join(", ")
+}
+
 /// Text from elsewhere without anything that could act on a terminal or reorder what is read.
 #[must_use]
 pub fn clean(text: &str) -> Cow<'_, str> {

@@ -15,7 +15,7 @@ use super::rows::Row;
 use super::style::{DIM, HELD, REFUSED, STRONG, paint};
 use super::view::{PropertyView, View};
 use super::waiting::errands;
-use super::words::{clean, count, list, wrap};
+use super::words::{clean, count, counts, list, wrap};
 
 pub use change::change;
 
@@ -178,24 +178,16 @@ pub(super) fn totals(view: &View<'_>) -> Option<String> {
         .iter()
         .map(|property| property.plan.summary)
         .fold(Summary::default(), add);
-    let parts: Vec<String> = [
-        (sum.grants, "grant", "grants"),
-        (sum.removals, "removal", "removals"),
-        (sum.key_creates, "key made", "keys made"),
-        (sum.key_updates, "key changed", "keys changed"),
-        (sum.key_deletes, "key deleted", "keys deleted"),
-        (sum.held, "held", "held"),
-        (sum.refused, "refused", "refused"),
-    ]
-    .iter()
-    .filter(|(number, _, _)| *number > 0)
-    .map(|(number, one, many)| count(*number as usize, one, many))
-    .collect();
-    Some(format!(
-        "{}: {}.",
-        count(steps, "change", "changes"),
-        parts.join(", ")
-    ))
+    let told = counts(&[
+        (sum.grants as usize, "grant", "grants"),
+        (sum.removals as usize, "removal", "removals"),
+        (sum.key_creates as usize, "key made", "keys made"),
+        (sum.key_updates as usize, "key changed", "keys changed"),
+        (sum.key_deletes as usize, "key deleted", "keys deleted"),
+        (sum.held as usize, "held", "held"),
+        (sum.refused as usize, "refused", "refused"),
+    ]);
+    Some(format!("{}: {told}.", count(steps, "change", "changes")))
 }
 
 fn add(a: Summary, b: Summary) -> Summary {
