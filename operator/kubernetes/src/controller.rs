@@ -239,16 +239,14 @@ impl Controller {
         }
     }
 
-    fn is_ready(&self) -> bool {
-        self.ledgers_read && self.context.health.sees()
-    }
-
     fn next_wake(&self) -> Instant {
         let latest = Instant::now() + TURN;
-        if !self.is_ready() || self.working.len() >= self.context.config.concurrency {
+        if !self.ledgers_read || self.working.len() >= self.context.config.concurrency {
             return latest;
         }
-        let next = [self.queue.next(), self.portfolios.next()];
+        let unseen = self.context.health.unseen();
+        let seen = |name: &Name| !unseen.hides(&name.namespace);
+        let next = [self.queue.next(seen), self.portfolios.next(seen)];
         next.into_iter()
             .flatten()
             .min()
@@ -262,11 +260,13 @@ impl Controller {
             .queue
             .set(i64::try_from(self.queue.depth(now)).unwrap_or(i64::MAX));
         measure_process(&self.context);
-        if !self.is_ready() {
+        if !self.ledgers_read {
             return;
         }
+        let unseen = self.context.health.unseen();
+        let seen = |name: &Name| !unseen.hides(&name.namespace);
         while self.working.len() < self.context.config.concurrency {
-            if let Some(portfolio) = self.portfolios.take(now) {
+            if let Some(portfolio) = self.portfolios.take(now, seen) {
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
                     report_portfolio(&context, &portfolio).await;
@@ -274,7 +274,7 @@ impl Controller {
                 }));
                 continue;
             }
-            let Some(property) = self.queue.take(now) else {
+            let Some(property) = self.queue.take(now, seen) else {
                 break;
             };
             let context = Rc::clone(&self.context);

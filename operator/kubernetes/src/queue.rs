@@ -61,9 +61,9 @@ impl Queue {
         self.set(property, Due { at, ..due });
     }
 
-    /// Takes a Property that is due, the longest first.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Name> {
-        let next = self.first().filter(|(at, _)| *at <= now)?.clone();
+    /// Takes a Property that is due, the longest first, of those that may be taken.
+    pub(crate) fn take(&mut self, now: Instant, may: impl Fn(&Name) -> bool) -> Option<Name> {
+        let next = self.first(may).filter(|(at, _)| *at <= now)?.clone();
         self.order.remove(&next);
         let (_, next) = next;
         self.due.remove(&next);
@@ -76,17 +76,17 @@ impl Queue {
         self.working.remove(property);
     }
 
-    /// When the next one is due.
+    /// When the next one that may be taken is due.
     #[must_use]
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.first().map(|(at, _)| *at)
+    pub(crate) fn next(&self, may: impl Fn(&Name) -> bool) -> Option<Instant> {
+        self.first(may).map(|(at, _)| *at)
     }
 
-    /// The first one that is not at work.
-    fn first(&self) -> Option<&(Instant, Name)> {
+    /// The first one that may be taken and is not at work.
+    fn first(&self, may: impl Fn(&Name) -> bool) -> Option<&(Instant, Name)> {
         self.order
             .iter()
-            .find(|(_, name)| !self.working.contains(name))
+            .find(|(_, name)| !self.working.contains(name) && may(name))
     }
 
     /// How many are due by now.
@@ -104,18 +104,22 @@ mod tests {
         Name::new("n", "harbor-point")
     }
 
+    fn any(_: &Name) -> bool {
+        true
+    }
+
     #[test]
     fn changes_that_come_together_make_one_pass_and_cannot_put_it_off_for_ever() {
         let start = Instant::now();
         let mut queue = Queue::default();
         for tenth in 0..80 {
             queue.changed(&name(), start + Duration::from_millis(tenth * 100));
-            let first_due = queue.next().unwrap();
+            let first_due = queue.next(any).unwrap();
             assert!(first_due <= start + LONGEST_PUT_OFF);
         }
-        assert_eq!(queue.next(), Some(start + LONGEST_PUT_OFF));
-        assert_eq!(queue.take(start + LONGEST_PUT_OFF), Some(name()));
-        assert_eq!(queue.next(), None);
+        assert_eq!(queue.next(any), Some(start + LONGEST_PUT_OFF));
+        assert_eq!(queue.take(start + LONGEST_PUT_OFF, any), Some(name()));
+        assert_eq!(queue.next(any), None);
     }
 
     #[test]
@@ -123,11 +127,31 @@ mod tests {
         let start = Instant::now();
         let mut queue = Queue::default();
         queue.at(&name(), start);
-        assert_eq!(queue.take(start), Some(name()));
+        assert_eq!(queue.take(start, any), Some(name()));
         queue.changed(&name(), start);
-        assert_eq!(queue.take(start + Duration::from_secs(60)), None);
+        assert_eq!(queue.take(start + Duration::from_secs(60), any), None);
         queue.done(&name());
-        assert_eq!(queue.take(start + Duration::from_secs(60)), Some(name()));
+        assert_eq!(
+            queue.take(start + Duration::from_secs(60), any),
+            Some(name())
+        );
+    }
+
+    #[test]
+    fn what_may_not_be_taken_is_in_nobodys_way() {
+        let start = Instant::now();
+        let mut queue = Queue::default();
+        let elsewhere = Name::new("m", "elm-street");
+        queue.at(&name(), start);
+        queue.at(&elsewhere, start + Duration::from_secs(1));
+        let in_m = |name: &Name| name.namespace == "m";
+        assert_eq!(queue.next(in_m), Some(start + Duration::from_secs(1)));
+        assert_eq!(
+            queue.take(start + Duration::from_secs(9), in_m),
+            Some(elsewhere)
+        );
+        assert_eq!(queue.take(start + Duration::from_secs(9), in_m), None);
+        assert_eq!(queue.take(start, any), Some(name()));
     }
 
     #[test]
@@ -137,6 +161,6 @@ mod tests {
         queue.at(&name(), start);
         queue.at(&name(), start + Duration::from_secs(300));
         queue.changed(&name(), start);
-        assert_eq!(queue.next(), Some(start));
+        assert_eq!(queue.next(any), Some(start));
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics and health over HTTP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -56,6 +56,19 @@ struct Failing {
     since: Duration,
     last: Duration,
     why: String,
+}
+
+/// Where not everything is seen. A namespace that is gone, or in which we may not look, is in nobody else's way.
+#[derive(Debug)]
+pub struct Unseen(BTreeSet<Option<String>>);
+
+impl Unseen {
+    /// Whether a namespace is one of these places.
+    #[must_use]
+    pub fn hides(&self, namespace: &str) -> bool {
+        let mut scopes = self.0.iter();
+        scopes.any(|scope| scope.as_deref().is_none_or(|scope| scope == namespace))
+    }
 }
 
 impl Watch {
@@ -134,16 +147,18 @@ impl Health {
         });
     }
 
-    /// Whether everything was listed, and no watch has failed for so long that what we know is old.
+    /// Where not everything was listed, or a watch has failed for so long that what we know is old.
     #[must_use]
-    pub fn sees(&self) -> bool {
+    pub fn unseen(&self) -> Unseen {
         let now = boottime::now();
-        self.state().watches.values().all(|watch| {
+        let state = self.state();
+        let unseen = state.watches.iter().filter(|(_, watch)| {
             let blind = watch
                 .failing()
                 .is_some_and(|failing| now.saturating_sub(failing.since) > BLIND);
-            watch.listed && !blind
-        })
+            !watch.listed || blind
+        });
+        Unseen(unseen.map(|((_, scope), _)| scope.clone()).collect())
     }
 
     /// How reading the ledgers went.
@@ -257,10 +272,10 @@ mod tests {
     #[test]
     fn it_is_ready_when_everything_is_listed_and_allowed() {
         let health = Health::new([(Kind::Property, None)]);
-        assert!(!health.sees());
+        assert!(health.unseen().hides("n"));
         health.listed(Kind::Property, None);
         health.ledgers(None);
-        assert!(health.unready().is_empty() && health.sees());
+        assert!(health.unready().is_empty() && !health.unseen().hides("n"));
         health.may_not("update leases", String::from("leases is forbidden"));
         assert!(health.unready()[0].contains("not allowed to update leases"));
         health.may("update leases");
@@ -268,8 +283,17 @@ mod tests {
         health.failed(Kind::Property, None, String::from("not found"));
         assert!(health.unready()[0].starts_with("Property objects in all namespaces"));
         assert!(
-            health.sees(),
+            !health.unseen().hides("n"),
             "it is not blind for a moment without a watch"
         );
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_seen_hides_no_other() {
+        let [harbor, elm] = ["harbor", "elm"].map(|name| Some(name.to_owned()));
+        let health = Health::new([(Kind::Property, harbor), (Kind::Property, elm.clone())]);
+        health.listed(Kind::Property, elm);
+        assert!(health.unseen().hides("harbor") && !health.unseen().hides("elm"));
+        assert!(health.unready()[0].contains("namespace harbor"));
     }
 }
