@@ -17,6 +17,10 @@ pub struct Config {
     /// The namespaces looked after; empty: all.
     #[serde(default)]
     pub namespaces: Vec<String>,
+    /// The RoleBinding, of this name in each of `namespaces`, by which we may work there: it is kept while objects
+    /// there wait for us. It has to bind a ClusterRole.
+    #[serde(default)]
+    pub role_binding: Option<String>,
     /// Properties passed over at a time.
     #[serde(default = "Config::default_concurrency")]
     pub concurrency: usize,
@@ -119,6 +123,11 @@ impl Config {
         if self.connections.is_empty() {
             return Err(String::from(
                 "connections is empty: name at least one DOOR OS with name, url and allowedNamespaces",
+            ));
+        }
+        if self.role_binding.is_some() && self.namespaces.is_empty() {
+            return Err(String::from(
+                "roleBinding is about the namespaces that are listed, and none is",
             ));
         }
         if self.concurrency == 0 {
@@ -290,6 +299,15 @@ mod tests {
             .is_err()
         );
         assert!(one("http://127.0.0.1:8080", "    allowLoopback: true\n").is_ok());
+    }
+
+    #[test]
+    fn a_role_binding_is_kept_only_in_namespaces_that_are_listed() {
+        let nowhere = one("https://door.example", "roleBinding: opendoor\n").unwrap_err();
+        assert!(nowhere.contains("roleBinding"), "{nowhere}");
+        let listed = "namespaces: [harbor]\nroleBinding: opendoor\n";
+        let config = one("https://door.example", listed).unwrap();
+        assert_eq!(config.role_binding.as_deref(), Some("opendoor"));
     }
 
     #[test]

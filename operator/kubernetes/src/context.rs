@@ -20,6 +20,7 @@ use crate::finalizers;
 use crate::ledgers::{ClusterLedgers, LedgerKey};
 use crate::metrics::Metrics;
 use crate::objects::{Name, Objects, Seen};
+use crate::rights::Rights;
 use crate::serve::Health;
 use crate::shards::Deadlines;
 
@@ -34,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
     pub(crate) health: Health,
+    pub(crate) rights: Rights,
     /// Kinds whose definition is being deleted.
     pub(crate) undefined: Rc<RefCell<BTreeSet<Kind>>>,
     /// When that was last looked up.
@@ -82,8 +84,10 @@ impl Context {
             .unwrap_or_else(|| Rc::new(seen))
     }
 
-    /// Sets our finalizer on an object. Returns it as it is then; `None`: it was not set now.
+    /// Sets our finalizer on an object, once it is sure that we can also take it off. Returns the object as it is
+    /// then; `None`: it was not set now.
     pub(crate) async fn prepare(&self, seen: &Seen) -> Option<Rc<Seen>> {
+        let _rights = self.rights.hold(self, &seen.name.namespace).await?;
         let set = finalizers::set(&self.kube, seen).await;
         let object = self.note("set finalizers", set)??;
         self.metrics.kube_writes.inc();

@@ -28,6 +28,7 @@ use crate::objects::{Name, Seen};
 use crate::passes::{Next, pass_over};
 use crate::portfolios::report_portfolio;
 use crate::queue::Queue;
+use crate::rights::Rights;
 use crate::serve::{Health, serve};
 use crate::shards::{Renewal, Shards};
 use crate::watch::{Change, WATCHED, changes, ready};
@@ -101,6 +102,7 @@ pub async fn run(
         })?;
     tracing::info!(address = %bound, identity = %options.identity, "serving metrics and health");
     let config = Rc::new(options.config);
+    let rights = Rights::new(config.role_binding.clone());
     let shards = Shards::new(
         client.clone(),
         &options.namespace,
@@ -127,6 +129,7 @@ pub async fn run(
         deadlines,
         metrics,
         health,
+        rights,
         undefined: Rc::default(),
         definitions_read: Cell::default(),
         losses: RefCell::default(),
@@ -141,6 +144,7 @@ pub async fn run(
         context,
         queue: Queue::default(),
         portfolios: Queue::default(),
+        bindings: Queue::default(),
         working: FuturesUnordered::new(),
         ledgers_read: false,
     };
@@ -177,6 +181,7 @@ async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output
 enum Done {
     Property(Name, Next, Option<Duration>),
     Portfolio(Name),
+    Binding(Name),
     Ledgers(Result<(), String>),
 }
 
@@ -186,6 +191,8 @@ struct Controller {
     context: Rc<Context>,
     queue: Queue,
     portfolios: Queue,
+    /// RoleBindings, by their namespace.
+    bindings: Queue,
     working: FuturesUnordered<Work>,
     ledgers_read: bool,
 }
@@ -199,6 +206,10 @@ impl Controller {
         let mut idle = Some(shards);
         let mut renewing: Option<Renewing> = None;
         self.working.push(read_ledgers(Rc::clone(&self.context)));
+        let config = Rc::clone(&self.context.config);
+        for namespace in &config.namespaces {
+            self.binding_may_be_due(namespace);
+        }
         loop {
             self.context.health.turned();
             self.start_what_is_due();
@@ -246,7 +257,11 @@ impl Controller {
         }
         let unseen = self.context.health.unseen();
         let seen = |name: &Name| !unseen.hides(&name.namespace);
-        let next = [self.queue.next(seen), self.portfolios.next(seen)];
+        let next = [
+            self.queue.next(seen),
+            self.portfolios.next(seen),
+            self.bindings.next(seen),
+        ];
         next.into_iter()
             .flatten()
             .min()
@@ -266,6 +281,24 @@ impl Controller {
         let unseen = self.context.health.unseen();
         let seen = |name: &Name| !unseen.hides(&name.namespace);
         while self.working.len() < self.context.config.concurrency {
+            if let Some(place) = self.bindings.take(now, seen) {
+                let context = Rc::clone(&self.context);
+                match context.rights.due_in(&context, &place.namespace) {
+                    Some(Duration::ZERO) => self.working.push(Box::pin(async move {
+                        let rights = &context.rights;
+                        rights
+                            .bring_in_line(&context, &place.namespace, false)
+                            .await;
+                        Done::Binding(place)
+                    })),
+                    Some(wait) => {
+                        self.bindings.done(&place);
+                        self.bindings.at(&place, now + wait);
+                    }
+                    None => self.bindings.done(&place),
+                }
+                continue;
+            }
             if let Some(portfolio) = self.portfolios.take(now, seen) {
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
@@ -306,7 +339,12 @@ impl Controller {
             self.portfolios.changed(&portfolio, now);
         }
         match done {
+            Done::Binding(place) => {
+                self.bindings.done(&place);
+                self.binding_may_be_due(&place.namespace);
+            }
             Done::Property(property, next, grace) => {
+                self.binding_may_be_due(&property.namespace);
                 self.context.health.ended(&property.to_string());
                 self.queue.done(&property);
                 let wait = match next {
@@ -320,7 +358,10 @@ impl Controller {
                     self.queue.at(&property, now + wait);
                 }
             }
-            Done::Portfolio(portfolio) => self.portfolios.done(&portfolio),
+            Done::Portfolio(portfolio) => {
+                self.binding_may_be_due(&portfolio.namespace);
+                self.portfolios.done(&portfolio);
+            }
             Done::Ledgers(Ok(())) => {
                 self.ledgers_read = true;
                 self.context.health.ledgers(None);
@@ -350,6 +391,7 @@ impl Controller {
                 }
                 let seen = Seen::read(kind, *object);
                 let name = seen.name.clone();
+                self.binding_may_be_due(&name.namespace);
                 let (before, changed) = self.context.objects.borrow_mut().put(seen);
                 tracing::debug!(%kind, object = %name, changed, "seen");
                 if changed {
@@ -358,6 +400,7 @@ impl Controller {
                 }
             }
             Change::Gone(kind, name) => {
+                self.binding_may_be_due(&name.namespace);
                 let before = self.context.objects.borrow_mut().remove(kind, &name);
                 self.changed(before.iter());
             }
@@ -370,6 +413,9 @@ impl Controller {
                         scope.as_ref().is_none_or(|scope| *scope == name.namespace)
                     });
                 self.changed(gone.iter());
+                for seen in &gone {
+                    self.binding_may_be_due(&seen.name.namespace);
+                }
                 self.context.health.listed(kind, scope);
             }
             Change::Failed(kind, scope, why) => {
@@ -391,6 +437,15 @@ impl Controller {
         );
         let objects = self.context.objects.borrow();
         objects.knows(kind, &name, uid, version)
+    }
+
+    /// Something in a namespace begins or ends to wait for us, perhaps.
+    fn binding_may_be_due(&mut self, namespace: &str) {
+        let all = &self.context.config.namespaces;
+        if self.context.rights.are_bound() && all.iter().any(|listed| listed == namespace) {
+            let place = Name::new(namespace, "");
+            self.bindings.changed(&place, Instant::now());
+        }
     }
 
     /// Marks what objects belong to as changed.

@@ -4,14 +4,15 @@
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use opendoor_api::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::objects::Seen;
 use crate::watch::resource_of;
 
 /// On a DoorAssignment and a PartnerKey, until what they granted is taken away or left on purpose.
 pub const REVOKE: &str = "opendoor.dev/revoke";
-/// On a Portfolio and a Property, until nothing refers to them.
+/// On a Portfolio and a Property, until nothing refers to them; on our RoleBinding in a namespace, until nothing in it
+/// waits for us.
 pub const IN_USE: &str = "opendoor.dev/in-use";
 
 /// The finalizer of a kind.
@@ -66,19 +67,23 @@ async fn write(
         &seen.name.namespace,
         &resource_of(seen.kind),
     );
+    let (params, patch) = replacing(&seen.uid, &seen.resource_version, finalizers);
+    let written = api.patch(&seen.name.name, &params, &patch).await;
+    crate::unless_overtaken(written)
+}
+
+/// The patch that does so.
+pub(crate) fn replacing(
+    uid: &str,
+    version: &str,
+    finalizers: &[String],
+) -> (PatchParams, Patch<Value>) {
     let patch = json!({
-        "metadata": {
-            "uid": seen.uid,
-            "resourceVersion": seen.resource_version,
-            "finalizers": finalizers,
-        }
+        "metadata": { "uid": uid, "resourceVersion": version, "finalizers": finalizers }
     });
     let params = PatchParams {
         field_manager: Some(crate::MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    let written = api
-        .patch(&seen.name.name, &params, &Patch::Merge(patch))
-        .await;
-    crate::unless_overtaken(written)
+    (params, Patch::Merge(patch))
 }

@@ -24,6 +24,7 @@ mod queue;
 pub mod reading;
 mod release;
 mod report;
+mod rights;
 pub mod serve;
 pub mod shards;
 mod tell;

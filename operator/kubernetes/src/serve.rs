@@ -1,5 +1,6 @@
 //! Metrics and health over HTTP.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,7 +40,7 @@ struct Doing {
     /// Watches, by kind and namespace.
     watches: BTreeMap<(Kind, Option<String>), Watch>,
     /// Requests the API server does not allow us.
-    forbidden: BTreeMap<&'static str, String>,
+    forbidden: BTreeMap<Cow<'static, str>, String>,
     /// The ledgers were read.
     ledgers: Option<String>,
 }
@@ -167,13 +168,13 @@ impl Health {
     }
 
     /// A kind of request is allowed.
-    pub fn may(&self, what: &'static str) {
+    pub fn may(&self, what: &str) {
         self.state().forbidden.remove(what);
     }
 
     /// A kind of request is not allowed.
-    pub fn may_not(&self, what: &'static str, why: String) {
-        self.state().forbidden.insert(what, why);
+    pub fn may_not(&self, what: impl Into<Cow<'static, str>>, why: String) {
+        self.state().forbidden.insert(what.into(), why);
     }
 
     /// What stands in the way of work; empty: ready.
