@@ -43,11 +43,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ toYaml $all }}
 {{- end -}}
 
+{{/* The RoleBinding that the operator keeps in each of its namespaces; empty: none. */}}
+{{- define "opendoor.roleBinding" -}}
+{{- if and .Values.namespaces .Values.rbac.clusterRole -}}
+{{ include "opendoor.name" . }}-namespace
+{{- end -}}
+{{- end -}}
+
 {{/* The operator's configuration file. */}}
 {{- define "opendoor.config" -}}
 connections:
   {{- include "opendoor.connections" . | nindent 2 }}
 namespaces: {{ toJson .Values.namespaces }}
+{{- with include "opendoor.roleBinding" . }}
+roleBinding: {{ . }}
+{{- end }}
 concurrency: {{ .Values.concurrency }}
 leaseDuration: {{ .Values.leaseDuration }}
 abandonAfter: {{ .Values.abandonAfter }}
