@@ -212,6 +212,8 @@ fn the_configuration_is_one_that_the_operator_reads() {
             (connections, namespaces),
             "{values}"
         );
+        let kept = (namespaces > 0).then_some("opendoor-namespace");
+        assert_eq!(config.role_binding.as_deref(), kept, "{values}");
     }
     let all = with_values(EVERY_FLAG);
     let text = only(&all, "ConfigMap", "opendoor-config")["data"]["config.yaml"]
@@ -397,11 +399,36 @@ fn no_role_has_a_wildcard_or_lists_secrets() {
             }
         }
     }
+}
+
+/// What it may do may be said for the whole cluster, but is bound in the listed namespaces only.
+#[test]
+fn where_namespaces_are_listed_nothing_is_bound_in_the_whole_cluster() {
     let all = with_values(NAMESPACES);
+    assert!(of_kind(&all, "ClusterRoleBinding").is_empty());
+    let roles = of_kind(&all, "ClusterRole");
+    assert_eq!(roles.len(), 1);
+    assert!(
+        roles[0]["metadata"]["labels"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .all(|label| !label.contains("aggregate")),
+        "it becomes part of nobody's role"
+    );
+    let bound: Vec<&Value> = of_kind(&all, "RoleBinding")
+        .into_iter()
+        .filter(|binding| binding["roleRef"]["kind"] == "ClusterRole")
+        .map(|binding| &binding["metadata"]["namespace"])
+        .collect();
+    assert_eq!(bound, ["harbor-living", "elm-living"]);
+
+    let roles_only = ["--values", NAMESPACES, "--set", "rbac.clusterRole=false"];
+    let all = documents(&rendered("opendoor", "opendoor-system", &roles_only));
     for kind in ["ClusterRole", "ClusterRoleBinding"] {
-        assert!(
-            of_kind(&all, kind).is_empty(),
-            "{kind} where namespaces are listed"
-        );
+        assert!(of_kind(&all, kind).is_empty(), "{kind}");
     }
+    let config = &only(&all, "ConfigMap", "opendoor-config")["data"]["config.yaml"];
+    let config = Config::parse(config.as_str().unwrap()).unwrap();
+    assert_eq!(config.role_binding, None, "a Role cannot be kept");
 }

@@ -179,4 +179,33 @@ fn an_upgrade_brings_new_definitions_and_an_uninstall_takes_none_away() {
     assert!(!left.out.contains("opendoor"), "{}", left.out);
     // Over what an uninstalled release left, it installs again.
     helm_at(&server, &["install", "opendoor", newer]).works();
+
+    // What a RoleBinding binds cannot be changed; from one way to have rights to the other it goes all the same.
+    let namespaces = format!("namespaces={{{}}}", here.name);
+    let upgrade = |set: &[&str]| {
+        let set = set.join(",");
+        helm_at(&server, &["upgrade", "opendoor", newer, "--set", &set]).works();
+        let names = [
+            "get",
+            "rolebindings",
+            "-o",
+            "jsonpath={.items[*].metadata.name}",
+        ];
+        here.kubectl(&names).works().out
+    };
+    let kept = "opendoor-namespace";
+    assert_eq!(upgrade(&[&namespaces]), kept);
+    let roles = [namespaces.as_str(), "rbac.clusterRole=false"];
+    assert_eq!(upgrade(&roles), "opendoor-operator");
+    assert_eq!(upgrade(&[&namespaces]), kept);
+    // One that objects wait for is in nobody's way, and is let go as RUNBOOK.md says.
+    let patch = |finalizers: &str| {
+        let patch = format!(r#"{{"metadata":{{"finalizers":{finalizers}}}}}"#);
+        let words = ["patch", "rolebinding", kept, "--type=merge", "-p", &patch];
+        here.kubectl(&words).works();
+    };
+    patch(r#"["opendoor.dev/in-use"]"#);
+    assert_eq!(upgrade(&["replicas=2"]), kept);
+    patch("null");
+    assert_eq!(upgrade(&["replicas=3"]), "");
 }

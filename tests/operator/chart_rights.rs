@@ -15,7 +15,7 @@ use crate::yaml::key;
 type Right = (String, String, String);
 
 /// Installs the chart for a site, and gives the operator the configuration and the identity it would have in its pod.
-fn install(site: &Site, more: &[&str]) -> (String, Vec<Value>) {
+pub fn install(site: &Site, more: &[&str]) -> (String, Vec<Value>) {
     let connections = json!([{
         "name": "door", "url": site.url(), "allowedNamespaces": ["*"], "allowLoopback": true, "requestsPerSecond": 2000,
     }]);
@@ -117,6 +117,15 @@ fn allowed(roles: &[&Value]) -> BTreeSet<Right> {
 
 #[test]
 fn the_operator_is_allowed_exactly_what_it_asks_for() {
+    is_allowed_exactly_what_it_asks_for(false);
+}
+
+#[test]
+fn with_rights_in_its_namespaces_only_it_is_allowed_exactly_what_it_asks_for() {
+    is_allowed_exactly_what_it_asks_for(true);
+}
+
+fn is_allowed_exactly_what_it_asks_for(listed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("audit.log");
     let server = Box::leak(Box::new(ControlPlane::private(&[
@@ -124,7 +133,9 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
         log.to_str().unwrap(),
     ])));
     let site = Site::bare(server, WORLD);
-    let (user, all) = install(&site, &[]);
+    let namespaces = format!("namespaces={{{}}}", site.namespace.name);
+    let set = ["--set", namespaces.as_str()];
+    let (user, all) = install(&site, if listed { &set } else { &[] });
     for crd in of_kind(&all, "CustomResourceDefinition") {
         let name = format!("crd/{}", crd["metadata"]["name"].as_str().unwrap());
         server
@@ -147,8 +158,17 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
     let account = format!("system:serviceaccount:{release}:{release}");
     let mut asked: BTreeSet<Right> = BTreeSet::new();
     let mut forbidden = BTreeSet::new();
-    for line in fs::read_to_string(&log).unwrap().lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
+    let events: Vec<Value> = fs::read_to_string(&log)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // With the RoleBinding all rights in the namespace went, and the watches there are only then refused.
+    let let_go = events.iter().rposition(|event| {
+        event["verb"] == "patch" && event["objectRef"]["resource"] == "rolebindings"
+    });
+    assert_eq!(let_go.is_some(), listed);
+    for (at, event) in events.iter().enumerate() {
         let about = &event["objectRef"];
         if event["user"]["username"] != account.as_str() || about.is_null() {
             continue;
@@ -163,7 +183,8 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
             text("apiGroup").to_owned(),
             resource,
         );
-        if event["annotations"]["authorization.k8s.io/decision"] != "allow" {
+        let is_over = let_go.is_some_and(|let_go| at > let_go);
+        if event["annotations"]["authorization.k8s.io/decision"] != "allow" && !is_over {
             forbidden.insert(right.clone());
         }
         asked.insert(right);
@@ -199,6 +220,7 @@ fn the_operator_is_allowed_exactly_what_it_asks_for() {
         ["get", "customresourcedefinitions/portfolios.opendoor.dev"],
         ["list", "namespaces"],
         ["get", "configmaps"],
+        ["patch", "rolebindings"],
         ["create", "pods"],
     ] {
         let words = [
@@ -276,7 +298,12 @@ fn a_right_that_is_taken_away_is_named_and_given_back_it_goes_on() {
 fn with_roles_in_its_namespaces_only_it_does_the_same() {
     let site = Site::bare(ControlPlane::shared(), WORLD);
     let namespaces = format!("namespaces={{{}}}", site.namespace.name);
-    let set = ["--set", &namespaces, "--set", "crds.install=false"];
+    let set = [
+        "--set",
+        &namespaces,
+        "--set",
+        "crds.install=false,rbac.clusterRole=false",
+    ];
     let (user, all) = install(&site, &set);
     for kind in ["ClusterRole", "ClusterRoleBinding"] {
         assert!(of_kind(&all, kind).is_empty());
@@ -291,7 +318,7 @@ fn with_roles_in_its_namespaces_only_it_does_the_same() {
         assert!(!there.ok, "{what}");
     }
 
-    // Objects first, then the namespace: its RoleBindings go early, and with them the right to let objects go.
+    // Objects first, then the namespace: its Roles go early, and with them the right to let objects go.
     for (kind, name) in [
         ("da", "parcel"),
         ("property", "harbor-point"),

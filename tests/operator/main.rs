@@ -28,6 +28,7 @@ mod drifting;
 mod examples;
 mod failing;
 mod failing_over;
+mod going_namespaces;
 mod immutable;
 mod kstatus;
 mod odd_objects;
