@@ -38,6 +38,7 @@ const CALM: Duration = Duration::from_millis(700);
 struct Phase {
     name: &'static str,
     change: fn(&Site),
+    /// A name or uuid may follow a slash at the end. A PATCH that is not of a status sets or takes off a finalizer.
     effects: &'static [&'static str],
     /// How many effects it takes at least. Some more come where two changes do not happen to come together.
     fewest: usize,
@@ -178,12 +179,14 @@ fn uninterrupted() -> Vec<Told> {
         let operator = gateway.operator(&site);
         wait_until(PATIENCE, phase.name, || {
             let effects: Vec<String> = gateway.effects().iter().map(|all| short(all)).collect();
-            let lacking = phase
-                .effects
-                .iter()
-                .find(|wanted| !effects.iter().any(|effect| effect.starts_with(**wanted)));
+            let lacking = phase.effects.iter().find(|wanted| {
+                let is = |effect: &String| {
+                    effect == *wanted || (wanted.ends_with('/') && effect.starts_with(**wanted))
+                };
+                !effects.iter().any(is)
+            });
             match lacking {
-                None if gateway.is_calm(2 * CALM) => Ok(()),
+                None if gateway.is_calm(3 * CALM) => Ok(()),
                 _ => Err(format!("{lacking:?} lacks in {effects:#?}")),
             }
         });
