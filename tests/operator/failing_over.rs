@@ -1,4 +1,4 @@
-//! Several replicas, and processes that die or sleep at any moment.
+//! Several replicas: who works, who takes over, and who must send nothing more.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use serde_json::json;
 
 use crate::control_plane::wait_until;
 use crate::operator::{Operator, PATIENCE, Site, assignment};
-use crate::yaml::key;
 
 /// Doors of the world that a partner can have without a brake.
 const ALL: &str = "Front Entrance, Mail Room, Package Room, Loading Dock, Garage Gate, Unit 101";
@@ -110,69 +109,4 @@ fn one_that_sleeps_past_its_lease_sends_nothing_more() {
     // Six doors, and at most one more: the write that was on its way when it fell asleep.
     assert!((6..=7).contains(&before), "{before}");
     assert!(site.until("da", "parcel", "Ready", "True").status == "True");
-}
-
-#[test]
-fn killed_at_any_effect_it_ends_in_the_same_state_and_does_nothing_twice() {
-    // Each effect is a write to DOOR OS; it is killed as soon as so many were made.
-    for effect in 1..=7 {
-        let site = Site::new("Apply");
-        let operator = site.operator("a");
-        site.until("property", "harbor-point", "Ready", "True");
-        site.faults(&json!([{ "kind": "latency", "seconds": 0.15, "method": "PUT" }]));
-        site.apply(&assignment("parcel", "Parcel Runner", ALL));
-        site.apply(&key("tours", "TourPass", "Front Entrance"));
-        wait_until(PATIENCE, "effects", || {
-            let writes = site.writes();
-            if writes >= effect {
-                Ok(())
-            } else {
-                Err(writes.to_string())
-            }
-        });
-        operator.kill();
-        site.faults(&json!([]));
-        let _again = site.operator("a");
-        site.until("da", "parcel", "Ready", "True");
-        site.until("pk", "tours", "Ready", "True");
-        for door in ALL.split(", ") {
-            assert_eq!(
-                site.on_door(door).as_deref(),
-                Some("Parcel Runner"),
-                "killed after {effect}"
-            );
-        }
-        let keys = site.keys_named("tours");
-        assert_eq!(keys, 1, "killed after {effect}: one key");
-        // A write whose answer was lost with the process may be sent again after a read that does not show it.
-        assert!(
-            (7..=8).contains(&site.writes()),
-            "killed after {effect}: {}",
-            site.writes()
-        );
-    }
-}
-
-#[test]
-fn killed_again_and_again_between_its_own_commits_it_ends_in_the_same_state() {
-    let site = Site::new("Apply");
-    site.faults(&json!([{ "kind": "latency", "seconds": 0.05 }]));
-    site.apply(&assignment("parcel", "Parcel Runner", ALL));
-    site.apply(&key("tours", "TourPass", "Front Entrance"));
-    // Commits, finalizers and statuses lie between the writes: each life ends a little later than the last.
-    for life in 0..12 {
-        let operator = site.operator("a");
-        std::thread::sleep(Duration::from_millis(250 + 80 * life));
-        operator.kill();
-    }
-    site.faults(&json!([]));
-    let _last = site.operator("a");
-    site.until("da", "parcel", "Ready", "True");
-    site.until("pk", "tours", "Ready", "True");
-    for door in ALL.split(", ") {
-        assert_eq!(site.on_door(door).as_deref(), Some("Parcel Runner"));
-    }
-    assert_eq!(site.keys_named("tours"), 1);
-    // Seven changes; what a killed process had on its way is sent again only after a read that does not show it.
-    assert!(site.writes() <= 7 + 12, "{}", site.writes());
 }

@@ -111,17 +111,21 @@ impl Site {
 
     /// The operator's configuration, with more lines at its end.
     pub fn configure(&self, more: &str) {
+        self.configure_at(self.url(), more);
+    }
+
+    /// The operator's configuration, with DOOR OS at another address.
+    pub fn configure_at(&self, url: &str, more: &str) {
         let config = format!(
             "connections:
   - name: door
-    url: {}
+    url: {url}
     allowedNamespaces: [\"*\"]
     allowLoopback: true
     requestsPerSecond: 2000
 namespaces: [{}]
 leaseDuration: 9s
 {more}",
-            self.url(),
             self.namespace.name
         );
         self.configure_with(&config);
