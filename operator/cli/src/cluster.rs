@@ -214,6 +214,7 @@ fn object_status(seen: &Rc<Seen>) -> ObjectStatus {
         visits: number("doorVisits"),
         doors: Vec::new(),
         key: None,
+        selected: None,
     }
 }
 

@@ -287,6 +287,7 @@ mod tests {
             visits: 0,
             doors: Vec::new(),
             key: None,
+            selected: None,
         }];
         let mut since = Since::new();
         since
