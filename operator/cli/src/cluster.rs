@@ -38,11 +38,13 @@ pub struct SaidPlan {
     pub building: String,
     /// Its status; `None`: it was never looked at, or changed since.
     pub status: Option<PropertyStatus>,
+    /// The Door Syncs that its DoorSyncOrder lists.
+    pub visits: Vec<Waiting>,
 }
 
 /// The plans that the operator published.
 #[must_use]
-pub fn held_plans(objects: &Objects) -> Vec<SaidPlan> {
+pub fn said_plans(objects: &Objects) -> Vec<SaidPlan> {
     objects
         .all(Kind::Property)
         .map(|seen| SaidPlan {
@@ -51,6 +53,7 @@ pub fn held_plans(objects: &Objects) -> Vec<SaidPlan> {
             building: building_of(seen),
             status: status_of::<PropertyStatus>(seen)
                 .filter(|status| status.observed_generation == Some(seen.generation)),
+            visits: visits(objects, seen),
         })
         .collect()
 }
