@@ -73,7 +73,7 @@ pub async fn answer(
             Verdict::Done
         }
         Question::Who(what) => match who(&objects, what) {
-            Some(answer) => {
+            Ok(answer) => {
                 if json {
                     output.json(&render::json::who(&answer));
                 } else {
@@ -81,10 +81,13 @@ pub async fn answer(
                 }
                 Verdict::Done
             }
-            None => {
+            Err(not_named) => {
                 output.note(&format!(
                     "error: no door and no partner \"{what}\" is named by any object here. Write the name as DOOR OS shows it."
                 ));
+                for note in not_named {
+                    output.note(&note);
+                }
                 Verdict::Error
             }
         },
