@@ -206,6 +206,14 @@ pub struct DoorAssignmentStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub doors: Vec<AssignedDoorStatus>,
+    /// The names of the doors that doorSelector means now, and of those that stay as they are because it cannot be told
+    /// whether it still means them. At most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), inner(length(max = TEXT_MAX)))]
+    pub selected_doors: Vec<String>,
+    /// How many such doors there are beside those that selectedDoors names. Absent if it names them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_selected_doors: Option<u32>,
 }
 
 /// A door where something is not fine.

@@ -17,6 +17,7 @@ mod kind;
 mod moment;
 mod partner_key;
 mod period;
+mod plan_report;
 mod portfolio;
 mod property;
 mod resource;
@@ -44,13 +45,13 @@ pub use partner_key::{
     PartnerKeyStatus, ScheduleEntry,
 };
 pub use period::{NotAPeriod, Period};
+pub use plan_report::{PlanReport, PlanSummary, PlannedStep, RefusedStep};
 pub use portfolio::{
     AuthorizationRequests, Limits, Mode, Portfolio, PortfolioSpec, PortfolioStatus, PropertyCounts,
 };
 pub use property::{
-    AddedByHand, DoorCounts, HeldStep, PartnerState, PlanReport, PlanSummary, Property,
-    PropertyPartner, PropertyPartnerStatus, PropertySpec, PropertyStatus, RefusedStep,
-    RemovedByHand,
+    AddedByHand, DoorCounts, PartnerState, Property, PropertyPartner, PropertyPartnerStatus,
+    PropertySpec, PropertyStatus, RemovedByHand, UnmanagedAccess,
 };
 pub use resource::{Resource, validate, validate_update};
 pub use status::{Cause, condition};

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     common::{LocalRef, NAME, NAME_MAX, UUID},
     moment::Moment,
-    status::{Cause, TEXT_MAX},
+    plan_report::PlanReport,
+    status::TEXT_MAX,
 };
 
 /// One building of DOOR OS, and the partners that are used there.
@@ -134,6 +135,13 @@ pub struct PropertyStatus {
     /// Numbers about the building.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<DoorCounts>,
+    /// The first pairs of a partner and a door that are in DOOR OS and that nobody declared, by door.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 25))]
+    pub unmanaged: Vec<UnmanagedAccess>,
+    /// How many such pairs there are beside those that unmanaged names. Absent if it names them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more_unmanaged: Option<u32>,
 }
 
 /// Whether DOOR has authorised a partner at the building.
@@ -168,94 +176,23 @@ pub enum PartnerState {
     Unknown,
 }
 
-/// What is still to be done in DOOR OS for a property.
+/// Access that DOOR OS grants and that nobody declared.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PlanReport {
-    /// Identifies the plan: the same differences give the same id.
-    #[schemars(length(max = 64))]
-    pub id: String,
-    /// Identifies the held changes; write it to spec.approve to approve exactly these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub hold_id: Option<String>,
-    /// Whether DOOR OS showed us everything. If not, nothing is removed.
-    pub complete: bool,
-    /// How much is to be done.
-    #[serde(default)]
-    pub summary: PlanSummary,
-    /// The first held changes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 25))]
-    pub held: Vec<HeldStep>,
-    /// The first refused declarations.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10))]
-    pub refused: Vec<RefusedStep>,
-}
-
-/// How much is to be done. Grants and removals count a partner at a door.
-#[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PlanSummary {
-    /// Partners that gain a door.
-    pub grants: u32,
-    /// Partners that lose a door.
-    pub removals: u32,
-    /// Keys to create.
-    pub key_creates: u32,
-    /// Keys to change.
-    pub key_updates: u32,
-    /// Keys to delete.
-    pub key_deletes: u32,
-    /// Changes that wait for approval.
-    pub held: u32,
-    /// Declarations that were refused.
-    pub refused: u32,
-    /// Locks a person has to visit.
-    pub door_visits: u32,
-}
-
-/// A change that waits for a person.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HeldStep {
-    /// What would be done, for example RemoveDoor.
-    #[schemars(length(max = 32))]
-    pub action: String,
-    /// The door in question.
+pub struct UnmanagedAccess {
+    /// The door; absent for a key without doors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = TEXT_MAX))]
     pub door: Option<String>,
-    /// The key in question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The partner who has it.
     #[schemars(length(max = TEXT_MAX))]
-    pub key: Option<String>,
-    /// The partner in question.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: String,
+    /// How: `door`, or `key "NAME"`.
     #[schemars(length(max = TEXT_MAX))]
-    pub partner: Option<String>,
-    /// Why it is held.
+    pub via: String,
+    /// What is known of the lock, in one word.
     #[schemars(length(max = 64))]
     pub reason: String,
-    /// The object that asks for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
-}
-
-/// A declaration that cannot be carried out.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RefusedStep {
-    /// Why, in one word.
-    #[schemars(length(max = 64))]
-    pub reason: String,
-    /// Why, and what to do.
-    #[schemars(length(max = 1024))]
-    pub message: String,
-    /// The object that asks for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<Cause>,
 }
 
 /// Numbers about a building.
@@ -268,7 +205,7 @@ pub struct DoorCounts {
     pub assigned: u32,
     /// Partner keys that are declared here.
     pub keys: u32,
-    /// Partners at doors and keys that nobody declares.
+    /// Partners at doors, and keys and doors on keys, that nobody declares. A key counts once, whatever its doors.
     pub unmanaged: u32,
     /// Locks a person has to visit.
     pub door_visits: u32,

@@ -1,15 +1,17 @@
 //! What the objects of a cluster say, in the terms that the rest of the program prints.
 
+mod standing;
+mod who;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 use opendoor_api::{
-    Condition as KubeCondition, DoorAssignmentSpec, DoorSyncOrderStatus, DoorToVisit, Kind,
-    PropertyStatus, Resource, Via,
+    Condition as KubeCondition, DoorSyncOrderStatus, Kind, PropertyStatus, Resource, Via,
 };
 use opendoor_door_os::Building;
-use opendoor_kubernetes::objects::{Objects, Seen};
+use opendoor_kubernetes::objects::{Name, Objects, Seen};
 use opendoor_planner::conditions::{Condition, ObjectStatus};
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
@@ -25,7 +27,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::render::status::Since;
-use crate::who::{Answer, Row};
+
+pub use who::who;
 
 /// What the operator said of one Property.
 #[derive(Clone, Debug)]
@@ -38,11 +41,13 @@ pub struct SaidPlan {
     pub building: String,
     /// Its status; `None`: it was never looked at, or changed since.
     pub status: Option<PropertyStatus>,
+    /// The Door Syncs that its DoorSyncOrder lists.
+    pub visits: Vec<Waiting>,
 }
 
 /// The plans that the operator published.
 #[must_use]
-pub fn held_plans(objects: &Objects) -> Vec<SaidPlan> {
+pub fn said_plans(objects: &Objects) -> Vec<SaidPlan> {
     objects
         .all(Kind::Property)
         .map(|seen| SaidPlan {
@@ -51,6 +56,7 @@ pub fn held_plans(objects: &Objects) -> Vec<SaidPlan> {
             building: building_of(seen),
             status: status_of::<PropertyStatus>(seen)
                 .filter(|status| status.observed_generation == Some(seen.generation)),
+            visits: visits(objects, seen),
         })
         .collect()
 }
@@ -156,7 +162,7 @@ fn plan_of(
 
 /// The visits that a Property's DoorSyncOrder names.
 fn visits(objects: &Objects, property: &Seen) -> Vec<Waiting> {
-    order_of(objects, property)
+    order_of(objects, &property.name)
         .doors
         .into_iter()
         .map(|visit| Waiting {
@@ -178,9 +184,9 @@ fn visits(objects: &Objects, property: &Seen) -> Vec<Waiting> {
         .collect()
 }
 
-fn order_of(objects: &Objects, property: &Seen) -> DoorSyncOrderStatus {
+fn order_of(objects: &Objects, property: &Name) -> DoorSyncOrderStatus {
     objects
-        .get(Kind::DoorSyncOrder, &property.name)
+        .get(Kind::DoorSyncOrder, property)
         .and_then(|order| status_of(order))
         .unwrap_or_default()
 }
@@ -214,6 +220,7 @@ fn object_status(seen: &Rc<Seen>) -> ObjectStatus {
         visits: number("doorVisits"),
         doors: Vec::new(),
         key: None,
+        selected: None,
     }
 }
 
@@ -235,108 +242,6 @@ pub fn since_of(objects: &Objects, pass: &PassReport) -> Since {
         }
     }
     since
-}
-
-/// Who opens a door or where a partner is, by what is declared and what locks still owe.
-#[must_use]
-pub fn who(objects: &Objects, what: &str) -> Option<Answer> {
-    let mut rows = Vec::new();
-    let mut is_partner = false;
-    for kind in [Kind::DoorAssignment, Kind::PartnerKey] {
-        for seen in objects.all(kind) {
-            let Ok(resource) = &seen.content else {
-                continue;
-            };
-            let (partner, doors) = match resource {
-                Resource::DoorAssignment(assignment) => {
-                    (&assignment.spec.partner, doors_of(&assignment.spec))
-                }
-                Resource::PartnerKey(key) => (
-                    &key.spec.partner,
-                    key.spec
-                        .doors
-                        .iter()
-                        .map(|door| door.name.clone())
-                        .collect(),
-                ),
-                _ => continue,
-            };
-            is_partner |= partner == what;
-            rows.extend(
-                doors
-                    .into_iter()
-                    .filter(|door| door == what || partner == what)
-                    .map(|door| declared_row(seen, door, partner)),
-            );
-        }
-    }
-    for property in objects.all(Kind::Property) {
-        for visit in order_of(objects, property).doors {
-            is_partner |= visit.partner == what;
-            if visit.door == what || visit.partner == what {
-                owed_row(&mut rows, property, visit);
-            }
-        }
-    }
-    rows.sort_by(|a, b| {
-        (&a.property, &a.door, &a.partner).cmp(&(&b.property, &b.door, &b.partner))
-    });
-    (!rows.is_empty()).then(|| Answer {
-        of: what.to_owned(),
-        is_partner,
-        rows,
-        unknown: Vec::new(),
-    })
-}
-
-/// The doors an assignment names; one that selects them is named by its selector.
-fn doors_of(spec: &DoorAssignmentSpec) -> Vec<String> {
-    match &spec.doors {
-        Some(doors) => doors.clone(),
-        None => vec![String::from("(doors by selector)")],
-    }
-}
-
-fn declared_row(seen: &Seen, door: String, partner: &str) -> Row {
-    let applied = conditions_of(seen)
-        .into_iter()
-        .find(|condition| condition.type_ == "Applied");
-    let (status, reason) = applied.map_or((String::new(), None), |condition| {
-        (condition.status, condition.reason.parse().ok())
-    });
-    Row {
-        property: seen.property.clone().unwrap_or_default(),
-        door,
-        partner: partner.to_owned(),
-        granted_by: vec![format!("{}/{}", seen.kind, seen.name.name)],
-        opens: match status.as_str() {
-            "True" => "yes",
-            "False" => "not yet",
-            _ => "?",
-        },
-        reason: reason.unwrap_or(Reason::Progressing),
-        since: None,
-    }
-}
-
-fn owed_row(rows: &mut Vec<Row>, property: &Seen, visit: DoorToVisit) {
-    let since = visit.since.timestamp();
-    let reason = visit.reason.parse().unwrap_or(Reason::DoorSyncRequired);
-    let known = rows.iter_mut().find(|row| {
-        row.door == visit.door && row.partner == visit.partner && row.property == property.name.name
-    });
-    match known {
-        Some(row) => row.since = Some(since),
-        None => rows.push(Row {
-            property: property.name.name.clone(),
-            door: visit.door,
-            partner: visit.partner,
-            granted_by: Vec::new(),
-            opens: "STILL",
-            reason,
-            since: Some(since),
-        }),
-    }
 }
 
 fn building_of(seen: &Seen) -> String {

@@ -110,7 +110,7 @@ impl Verdict {
             let summary = plan.summary;
             if summary.held + summary.refused > 0 {
                 Self::Refused
-            } else if summary == opendoor_api::PlanSummary::default() {
+            } else if summary == opendoor_api::PlanSummary::default() && plan.steps.is_empty() {
                 Self::Done
             } else {
                 Self::Changes

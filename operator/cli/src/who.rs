@@ -22,6 +22,9 @@ pub struct Answer {
     pub rows: Vec<Row>,
     /// Locks of which it is not known who else they accept.
     pub unknown: Vec<String>,
+    /// What may be missing from the rows, for a person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One partner at one door.
@@ -36,7 +39,11 @@ pub struct Row {
     pub partner: String,
     /// The ways DOOR OS grants it now.
     pub granted_by: Vec<String>,
-    /// Whether the partner may open the lock: yes, no longer in DOOR OS but still at the lock, or not to be told.
+    /// The objects that declare it, where that was asked of a cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub declared_by: Vec<String>,
+    /// Whether the partner may open the lock: yes, no longer in DOOR OS but still at the lock, or not to be told; of a
+    /// cluster also not yet.
     pub opens: &'static str,
     /// Why.
     pub reason: Reason,
@@ -98,6 +105,7 @@ pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> 
         is_partner,
         rows,
         unknown,
+        notes: Vec::new(),
     })
 }
 
@@ -161,6 +169,7 @@ fn row_of(pass: &PassReport, door: DoorUuid, partner: PartnerUuid, now: Timestam
         door: row.name.clone(),
         partner: partner_name(&pass.ledger, &pass.observed, partner),
         granted_by,
+        declared_by: Vec::new(),
         opens,
         reason: verdict.reason,
         since,

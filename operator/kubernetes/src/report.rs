@@ -1,14 +1,16 @@
 //! What is said on the objects themselves: conditions and counts, written once and only where they
 //! differ from what is there.
 
+mod plan;
+mod unmanaged;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use opendoor_api::{
-    AssignedDoorStatus, Cause, Condition, DoorAssignmentStatus, DoorCounts, GROUP_VERSION,
-    HeldStep, HolderCount, Kind, PartnerKeyStatus, PartnerState, PlanReport, PlanSummary,
-    PropertyPartnerStatus, PropertyStatus, RefusedStep, condition,
+    AssignedDoorStatus, Condition, DoorAssignmentStatus, DoorCounts, GROUP_VERSION, HolderCount,
+    Kind, PartnerKeyStatus, PartnerState, PropertyPartnerStatus, PropertyStatus, condition,
 };
 use opendoor_planner::conditions::{Condition as Finding, ObjectStatus};
 use opendoor_planner::plan::{Plan, WaitingKind};
@@ -19,10 +21,6 @@ use serde_json::{Value, json};
 use crate::objects::Seen;
 use crate::watch::resource_of;
 
-/// Most held steps in a status.
-const HELD_SHOWN: usize = 25;
-/// Most refusals in a status.
-const REFUSED_SHOWN: usize = 10;
 /// Most roles in a status.
 const ROLES_SHOWN: usize = 16;
 /// Longest text of DOOR OS in a status, in characters.
@@ -141,6 +139,7 @@ pub(crate) fn property(
 ) -> Value {
     let plan = &pass.after;
     let head = &pass.ledger.head;
+    let (unmanaged, more_unmanaged) = unmanaged::unmanaged(plan, &pass.ledger, &pass.observed, now);
     let status = PropertyStatus {
         observed_generation: Some(generation),
         conditions: conditions(&seen.status, &said.conditions, generation, now),
@@ -159,7 +158,7 @@ pub(crate) fn property(
                 since: Some(record.since.into()),
             })
             .collect(),
-        plan: Some(plan_report(plan)),
+        plan: Some(plan::plan_report(plan)),
         counts: Some(DoorCounts {
             doors: count(plan.doors),
             assigned: count(
@@ -173,64 +172,10 @@ pub(crate) fn property(
             unmanaged: count(plan.unmanaged.len()),
             door_visits: said.visits,
         }),
+        unmanaged,
+        more_unmanaged,
     };
     json_of(&status)
-}
-
-fn plan_report(plan: &Plan) -> PlanReport {
-    let summary = &plan.summary;
-    PlanReport {
-        id: plan.plan_id.clone(),
-        hold_id: plan.hold_id.clone(),
-        complete: plan.complete,
-        summary: PlanSummary {
-            grants: summary.grants,
-            removals: summary.removals,
-            key_creates: summary.key_creates,
-            key_updates: summary.key_updates,
-            key_deletes: summary.key_deletes,
-            held: summary.held,
-            refused: summary.refused,
-            door_visits: summary.door_visits,
-        },
-        held: plan
-            .steps
-            .iter()
-            .filter_map(|step| step.held.map(|reason| (step, reason)))
-            .take(HELD_SHOWN)
-            .map(|(step, reason)| HeldStep {
-                action: step.action.as_str().to_owned(),
-                door: step
-                    .door
-                    .as_ref()
-                    .map(|door| bounded(&door.name, LONGEST_NAME)),
-                key: step
-                    .key
-                    .as_ref()
-                    .map(|key| bounded(&key.name, LONGEST_NAME)),
-                partner: Some(bounded(&step.partner, LONGEST_NAME)),
-                reason: reason.as_str().to_owned(),
-                cause: Some(cause(&step.cause)),
-            })
-            .collect(),
-        refused: plan
-            .refusals
-            .iter()
-            .take(REFUSED_SHOWN)
-            .map(|refusal| RefusedStep {
-                reason: refusal.reason.as_str().to_owned(),
-                message: bounded(&refusal.message, 1000),
-                cause: Some(cause(&refusal.cause)),
-            })
-            .collect(),
-    }
-}
-
-fn cause(cause: &opendoor_planner::owner::Cause) -> Cause {
-    Cause {
-        kind: cause.kind.clone(),
-        name: cause.name.clone(),
-    }
 }
 
 /// The status of a DoorAssignment or PartnerKey.
@@ -280,6 +225,16 @@ pub(crate) fn object(
                     message: Some(bounded(note.reason.meaning(), 250)),
                 })
                 .collect(),
+            selected_doors: said
+                .selected
+                .iter()
+                .flat_map(|selected| &selected.names)
+                .map(|door| bounded(door, LONGEST_NAME))
+                .collect(),
+            more_selected_doors: said
+                .selected
+                .as_ref()
+                .and_then(|selected| more(selected.more, 0)),
         }),
     }
 }
@@ -346,6 +301,12 @@ pub(crate) fn json_of<T: serde::Serialize>(value: &T) -> Value {
 
 pub(crate) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// How many there are beside the first; `None` where there are no more.
+fn more(all: usize, shown: usize) -> Option<u32> {
+    let more = all.saturating_sub(shown);
+    (more > 0).then(|| count(more))
 }
 
 pub(crate) fn bounded(text: &str, most: usize) -> String {

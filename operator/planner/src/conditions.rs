@@ -16,7 +16,10 @@ use crate::owner::{OwnerId, OwnerKind};
 use crate::partners::listing;
 use crate::plan::{Plan, WaitingKind};
 use crate::reasons::{Class, Reason};
+use crate::selected::selected;
 use crate::steps::partner_name;
+
+pub use crate::selected::Selected;
 
 /// Longest list of doors that are not fine, in one status.
 const DOORS_SHOWN: usize = 32;
@@ -43,7 +46,7 @@ pub struct ObjectStatus {
     pub owner: OwnerId,
     /// Its conditions, in a fixed order. `Reconciling` and `Stalled` only where they are true.
     pub conditions: Vec<Condition>,
-    /// Pairs it declares.
+    /// Pairs it declares now; what is only owed at a lock is not among them.
     pub declared: u32,
     /// Of them, held in DOOR OS.
     pub applied: u32,
@@ -56,6 +59,9 @@ pub struct ObjectStatus {
     /// The key it is, for a PartnerKey.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<crate::ids::KeyUuid>,
+    /// The doors it selects, for a DoorAssignment that describes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selected: Option<Selected>,
 }
 
 /// A door that is not fine.
@@ -79,15 +85,13 @@ pub fn statuses(
     let pairs = Pairs::collect(ledger, taken, observed, now);
     let property = Taken::property_owner(ledger);
     let mut all = vec![status(&property, None, &pairs, plan, ledger, observed)];
-    for object in &taken.objects {
-        all.push(status(
-            &object.owner,
-            Some(object),
-            &pairs,
-            plan,
-            ledger,
-            observed,
-        ));
+    let mut selected = selected(ledger, taken, observed);
+    for (at, object) in taken.objects.iter().enumerate() {
+        let said = status(&object.owner, Some(object), &pairs, plan, ledger, observed);
+        all.push(ObjectStatus {
+            selected: selected.remove(&at),
+            ..said
+        });
     }
     all
 }
@@ -95,6 +99,8 @@ pub fn statuses(
 /// Verdicts on every pair, by the object they belong to.
 struct Pairs {
     by_owner: BTreeMap<OwnerId, BTreeMap<Pair, (bool, Verdict)>>,
+    /// How many of them nothing declares any more: a lock may still accept them.
+    only_owed: BTreeMap<OwnerId, usize>,
 }
 
 /// A partner at a door.
@@ -104,6 +110,7 @@ impl Pairs {
     fn collect(ledger: &Ledger, taken: &Taken, observed: &Observed, now: Timestamp) -> Self {
         let mut pairs = Self {
             by_owner: BTreeMap::new(),
+            only_owed: BTreeMap::new(),
         };
         let verdict = |door: DoorUuid, partner: PartnerUuid| {
             let record = ledger.doors.get(&door)?;
@@ -139,6 +146,10 @@ impl Pairs {
                 .cause
                 .filter(|owner| taken.object(owner).is_some())
                 .unwrap_or_else(|| property.clone());
+            let known = pairs.by_owner.get(&owner);
+            if known.is_none_or(|known| !known.contains_key(&(debt.door, debt.partner))) {
+                *pairs.only_owed.entry(owner.clone()).or_default() += 1;
+            }
             pairs.add(&owner, debt.door, debt.partner, false, debt.verdict);
         }
         pairs
@@ -158,6 +169,16 @@ impl Pairs {
             .entry((door, partner))
             .and_modify(|(known, _)| *known |= held)
             .or_insert((held, verdict));
+    }
+
+    /// How many of an object's pairs are declared now.
+    fn declared(&self, owner: &OwnerId, all: usize) -> usize {
+        let only_owed = if owner.kind == OwnerKind::Property {
+            self.only_owed.values().sum()
+        } else {
+            self.only_owed.get(owner).copied().unwrap_or_default()
+        };
+        all.saturating_sub(only_owed)
     }
 
     /// The pairs of one object; of the property, everybody's.
@@ -213,7 +234,7 @@ fn status(
     ObjectStatus {
         owner: owner.clone(),
         conditions,
-        declared: count(mine.len()),
+        declared: count(pairs.declared(owner, mine.len())),
         applied: count(mine.iter().filter(|(_, (held, _))| *held).count()),
         enforced: count(
             mine.iter()
@@ -223,6 +244,7 @@ fn status(
         visits: count(visits.len()),
         doors: notes,
         key,
+        selected: None,
     }
 }
 

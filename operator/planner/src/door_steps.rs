@@ -135,6 +135,7 @@ impl Differences<'_> {
                     None => String::from("partner taken off the door"),
                 },
                 owner: Some(object.owner.clone()),
+                key: None,
             });
         }
         let held = held.or_else(|| {
@@ -269,6 +270,7 @@ impl Differences<'_> {
             partner: self.partner_name(partner),
             change: String::from("partner put on the door by hand"),
             owner: None,
+            key: None,
         });
     }
 

@@ -37,6 +37,7 @@ impl Differences<'_> {
                     door_name(self.observed, *door)
                 ),
                 owner: None,
+                key: Some(row.uuid),
             });
         }
         if doors.is_empty() || self.added_by_hand == AddedByHand::Report || !nothing_else {
@@ -123,6 +124,7 @@ impl Differences<'_> {
             partner: self.partner_name(partner),
             change: String::from("partner key that nothing declares"),
             owner: None,
+            key: Some(row.uuid),
         });
         if self.added_by_hand == AddedByHand::Report || self.is_about_a_refused_object(row) {
             return;

@@ -133,6 +133,7 @@ impl Differences<'_> {
                 partner: self.partner_name(want.partner),
                 change: String::from("key deleted by hand"),
                 owner: Some(object.owner.clone()),
+                key: None,
             });
         }
         let by_hand = restores && self.removed_by_hand == RemovedByHand::Hold;
@@ -206,6 +207,7 @@ impl Differences<'_> {
                 partner: self.partner_name(want.partner),
                 change: drift.words.clone(),
                 owner: Some(object.owner.clone()),
+                key: Some(row.uuid),
             });
         }
         let taken_away = drift.as_ref().is_some_and(|drift| drift.taken_away);

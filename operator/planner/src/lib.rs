@@ -41,6 +41,7 @@ mod records;
 mod resolve;
 pub mod schedule;
 mod select;
+mod selected;
 pub mod settle;
 pub mod steps;
 mod verdict;

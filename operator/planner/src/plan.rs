@@ -109,6 +109,23 @@ pub enum Action {
 }
 
 impl Action {
+    /// All there are.
+    pub const ALL: [Self; 7] = [
+        Self::AssignDoor,
+        Self::RemoveDoor,
+        Self::ChangeDoor,
+        Self::CreateKey,
+        Self::ConvertKey,
+        Self::UpdateKey,
+        Self::DeleteKey,
+    ];
+
+    /// The action of a word; `None` for one that is not known here.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == word)
+    }
+
     /// The word in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -237,6 +254,31 @@ pub struct KeySettings {
     pub schedule: Vec<String>,
 }
 
+impl KeySettings {
+    /// The settings, one on each line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("name: {}", self.name)];
+        if let Some(partner) = &self.partner {
+            lines.push(format!("partner: {partner}"));
+        }
+        lines.extend(self.doors.iter().map(|door| {
+            let codes = if door.provide_doorcodes {
+                ", provides doorcodes"
+            } else {
+                ""
+            };
+            format!("door: {}{codes}", door.name)
+        }));
+        if self.schedule.is_empty() {
+            lines.push(String::from("schedule: always"));
+        }
+        let schedule = self.schedule.iter();
+        lines.extend(schedule.map(|interval| format!("schedule: {interval}")));
+        lines
+    }
+}
+
 /// A door on a key, in names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -305,6 +347,8 @@ pub struct HandMade {
     pub change: String,
     /// The object whose declaration it contradicts, for drift.
     pub owner: Option<OwnerId>,
+    /// The key, if it is about one that there is.
+    pub key: Option<KeyUuid>,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use opendoor_kubernetes::objects::Objects;
 use opendoor_kubernetes::reading::read;
 
 use crate::args::{Cluster, Output as Form};
-use crate::cluster::{held_plans, round_of, since_of, who};
+use crate::cluster::{round_of, said_plans, since_of, who};
 use crate::exit::Verdict;
 use crate::output::Output;
 use crate::render;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub enum Question<'a> {
     /// The conditions.
     Status,
-    /// What is left to do, held or refused.
+    /// What is left to do, held and refused.
     Plan,
     /// Who opens what.
     Who(&'a str),
@@ -56,7 +56,7 @@ pub async fn answer(
             Verdict::Done
         }
         Question::Plan => {
-            let plans = held_plans(&objects);
+            let plans = said_plans(&objects);
             if json {
                 output.json(&render::cluster::as_json(&plans));
             } else {
@@ -73,7 +73,7 @@ pub async fn answer(
             Verdict::Done
         }
         Question::Who(what) => match who(&objects, what) {
-            Some(answer) => {
+            Ok(answer) => {
                 if json {
                     output.json(&render::json::who(&answer));
                 } else {
@@ -81,10 +81,13 @@ pub async fn answer(
                 }
                 Verdict::Done
             }
-            None => {
+            Err(not_named) => {
                 output.note(&format!(
                     "error: no door and no partner \"{what}\" is named by any object here. Write the name as DOOR OS shows it."
                 ));
+                for note in not_named {
+                    output.note(&note);
+                }
                 Verdict::Error
             }
         },

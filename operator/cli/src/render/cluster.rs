@@ -1,13 +1,18 @@
 //! What the operator said is left to do.
 
-use opendoor_api::{HeldStep, PropertyStatus};
+mod rows;
+
+use opendoor_api::{PlanReport, PlannedStep, PropertyStatus};
 use serde_json::{Value, json};
 
+use super::json::{Uuids, waiting_json};
+use super::rows::Row;
 use super::style::{STRONG, paint};
-use super::words::{clean, count, counts, wrap};
+use super::text::align;
+use super::words::{clean, count, counts};
 use crate::cluster::SaidPlan;
 
-/// What is left at each Property, held and refused things by name.
+/// What is left at each Property, by name as far as the operator names it.
 #[must_use]
 pub fn plans(plans: &[SaidPlan]) -> String {
     if plans.is_empty() {
@@ -46,31 +51,21 @@ fn plan(said: &SaidPlan) -> String {
         (summary.held as usize, "change held", "changes held"),
         (summary.refused as usize, "refusal", "refusals"),
     ]);
-    text.push_str(&if left.is_empty() {
+    text.push_str(&if left.is_empty() && plan.steps.is_empty() {
         String::from("  Nothing left to do.\n")
+    } else if left.is_empty() {
+        String::new()
     } else {
         format!("  {left}\n")
     });
     if !plan.complete {
         text.push_str("  DOOR OS was not seen whole: nothing is removed on it.\n");
     }
-    for step in &plan.held {
-        text.push_str(&format!("  ! {}\n", held(step)));
-    }
-    let more = usize::try_from(summary.held).unwrap_or_default();
-    if let Some(more) = more.checked_sub(plan.held.len()).filter(|more| *more > 0) {
-        text.push_str(&format!("  ! and {more} more\n"));
-    }
+    text.push_str(&lines(status, plan));
     if let Some(id) = &plan.hold_id {
         text.push_str(&format!(
             "  Approve exactly these with spec.approve: {id}\n"
         ));
-    }
-    for refused in &plan.refused {
-        text.push_str(&format!("  x {}\n", clean(&refused.reason)));
-        for line in wrap(&refused.message, 100) {
-            text.push_str(&format!("      {line}\n"));
-        }
     }
     let visits = status.counts.unwrap_or_default().door_visits;
     if visits > 0 {
@@ -83,110 +78,149 @@ fn plan(said: &SaidPlan) -> String {
     text
 }
 
-fn published(said: &SaidPlan) -> Option<(&PropertyStatus, &opendoor_api::PlanReport)> {
+/// Steps, refusals and what nobody declared, in columns, each list with how many more there are.
+fn lines(status: &PropertyStatus, plan: &PlanReport) -> String {
+    let steps = |steps: &[PlannedStep]| steps.iter().map(rows::of_step).collect::<Vec<Row>>();
+    let beside = |all: u32, named: usize| {
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
+        all.saturating_sub(named)
+    };
+    let more = |more: Option<u32>| beside(more.unwrap_or_default(), 0);
+    let lists = [
+        (steps(&plan.steps), more(plan.more_steps), "more"),
+        (
+            steps(&plan.held),
+            beside(plan.summary.held, plan.held.len()),
+            "more held",
+        ),
+        (
+            plan.refused.iter().map(rows::of_refusal).collect(),
+            beside(plan.summary.refused, plan.refused.len()),
+            "more refused",
+        ),
+        (
+            status.unmanaged.iter().map(rows::of_unmanaged).collect(),
+            more(status.more_unmanaged),
+            "more that nothing declares",
+        ),
+    ];
+    let mut text = String::new();
+    for (list, more, of) in lists {
+        text.push_str(&align(&list));
+        if more > 0 {
+            text.push_str(&format!("  and {more} {of}\n"));
+        }
+    }
+    text
+}
+
+fn published(said: &SaidPlan) -> Option<(&PropertyStatus, &PlanReport)> {
     let status = said.status.as_ref()?;
     Some((status, status.plan.as_ref()?))
 }
 
-fn held(step: &HeldStep) -> String {
-    let what = step
-        .door
-        .clone()
-        .or_else(|| step.key.as_ref().map(|key| format!("key \"{key}\"")))
-        .unwrap_or_default();
-    let cause = step.cause.as_ref().map_or_else(String::new, |cause| {
-        format!("   {}/{}", cause.kind, cause.name)
-    });
-    format!(
-        "{} {}   {}   held: {}{cause}",
-        clean(&step.action),
-        clean(&what),
-        clean(step.partner.as_deref().unwrap_or("nobody")),
-        clean(&step.reason)
-    )
-}
-
-/// The same for machines. Steps that are not held are counted only: a status does not name them.
+/// The same for machines: the document of a plan made here, as far as statuses hold it. They hold no uuid and no file,
+/// of a key only words, and of every list only the first; `moreSteps`, `moreUnmanaged` and the summary say how many
+/// there are.
 #[must_use]
 pub fn as_json(plans: &[SaidPlan]) -> Value {
-    let properties: Vec<Value> = plans
-        .iter()
-        .map(|said| {
-            let plan = said.status.as_ref().and_then(|status| status.plan.as_ref());
+    let mut properties = Vec::new();
+    let mut steps = Vec::new();
+    let mut refusals = Vec::new();
+    let mut waiting = Vec::new();
+    let mut unmanaged = Vec::new();
+    for said in plans {
+        let status = said.status.as_ref();
+        let plan = status.and_then(|status| status.plan.as_ref());
+        properties.push(json!({
+            "namespace": said.namespace,
+            "name": said.property,
+            "building": said.building,
+            "planId": plan.map(|plan| &plan.id),
+            "holdId": plan.and_then(|plan| plan.hold_id.as_ref()),
+            "complete": plan.is_some_and(|plan| plan.complete),
+            "summary": plan.map(|plan| plan.summary),
+            "held": plan.map(|plan| &plan.held),
+            "refused": plan.map(|plan| &plan.refused),
+            "moreSteps": plan.map(|plan| plan.more_steps.unwrap_or_default()),
+            "moreUnmanaged": status.map(|status| status.more_unmanaged.unwrap_or_default()),
+        }));
+        let all = plan
+            .into_iter()
+            .flat_map(|plan| plan.steps.iter().chain(&plan.held));
+        steps.extend(all.map(|step| step_json(said, step)));
+        let refused = plan.into_iter().flat_map(|plan| &plan.refused);
+        refusals.extend(refused.map(|refused| {
             json!({
                 "namespace": said.namespace,
-                "name": said.property,
-                "building": said.building,
-                "planId": plan.map(|plan| &plan.id),
-                "holdId": plan.and_then(|plan| plan.hold_id.as_ref()),
-                "complete": plan.is_some_and(|plan| plan.complete),
-                "summary": plan.map(|plan| plan.summary),
-                "held": plan.map(|plan| &plan.held),
-                "refused": plan.map(|plan| &plan.refused),
+                "property": said.property,
+                "reason": refused.reason,
+                "message": refused.message,
+                "cause": cause_json(refused.cause.as_ref()),
             })
-        })
-        .collect();
-    json!({ "schemaVersion": 1, "properties": properties })
+        }));
+        waiting.extend(said.visits.iter().map(|visit| {
+            let mut value = waiting_json(&said.property, visit, Uuids::None);
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert(String::from("namespace"), json!(said.namespace));
+            }
+            value
+        }));
+        let by_hand = status.into_iter().flat_map(|status| &status.unmanaged);
+        unmanaged.extend(by_hand.map(|access| {
+            json!({
+                "namespace": said.namespace,
+                "property": said.property,
+                "what": rows::what(access),
+                "door": null,
+                "partner": access.partner,
+                "change": rows::by_hand(access),
+                "owner": null,
+                "via": access.via,
+                "reason": access.reason,
+            })
+        }));
+    }
+    json!({
+        "schemaVersion": 1,
+        "properties": properties,
+        "steps": steps,
+        "refusals": refusals,
+        "waiting": waiting,
+        "unmanaged": unmanaged,
+    })
+}
+
+fn step_json(said: &SaidPlan, step: &PlannedStep) -> Value {
+    let named = |name: &Option<String>| {
+        name.as_ref()
+            .map(|name| json!({ "uuid": null, "name": name }))
+    };
+    json!({
+        "namespace": said.namespace,
+        "property": said.property,
+        "action": step.action,
+        "door": named(&step.door),
+        "key": named(&step.key),
+        "partner": step.partner,
+        "before": step.before,
+        "after": step.after,
+        "irreversible": step.irreversible.unwrap_or_default(),
+        "holdersAffected": step.holders_affected,
+        "doorVisits": step.door_visits.unwrap_or_default(),
+        "held": step.reason,
+        "cause": cause_json(step.cause.as_ref()),
+    })
+}
+
+fn cause_json(cause: Option<&opendoor_api::Cause>) -> Value {
+    json!({
+        "kind": cause.map(|cause| &cause.kind),
+        "name": cause.map(|cause| &cause.name),
+        "file": null,
+        "line": null,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use opendoor_api::{Cause, PlanReport, PlanSummary};
-
-    use super::*;
-    use crate::render::style::plain;
-
-    fn said(plan: Option<PlanReport>) -> SaidPlan {
-        SaidPlan {
-            namespace: String::from("harbor"),
-            property: String::from("harbor-point"),
-            building: String::from("Harbor Point"),
-            status: plan.map(|plan| PropertyStatus {
-                plan: Some(plan),
-                ..PropertyStatus::default()
-            }),
-        }
-    }
-
-    #[test]
-    fn held_steps_are_named_with_the_id_that_approves_them() {
-        let plan = PlanReport {
-            complete: true,
-            hold_id: Some(String::from("h-1")),
-            summary: PlanSummary {
-                removals: 30,
-                held: 30,
-                ..PlanSummary::default()
-            },
-            held: vec![HeldStep {
-                action: String::from("RemoveDoor"),
-                door: Some(String::from("Garage Gate")),
-                partner: Some(String::from("Parcel Runner")),
-                reason: String::from("RemovalLimitExceeded"),
-                cause: Some(Cause {
-                    kind: String::from("DoorAssignment"),
-                    name: String::from("parcel"),
-                }),
-                ..HeldStep::default()
-            }],
-            ..PlanReport::default()
-        };
-        assert_eq!(
-            plain(&plans(&[said(Some(plan))])),
-            "\
-Harbor Point   harbor/harbor-point
-  30 removals, 30 changes held
-  ! RemoveDoor Garage Gate   Parcel Runner   held: RemovalLimitExceeded   DoorAssignment/parcel
-  ! and 29 more
-  Approve exactly these with spec.approve: h-1
-"
-        );
-    }
-
-    #[test]
-    fn a_property_that_was_not_looked_at_is_never_said_to_be_done() {
-        let text = plans(&[said(None)]);
-        assert!(text.contains("Not looked at yet"), "{text}");
-        assert!(as_json(&[said(None)])["properties"][0]["planId"].is_null());
-    }
-}
+mod tests;

@@ -14,9 +14,9 @@ use crate::who::Answer;
 
 pub use change::change;
 
-/// Whether things have uuids. A table of doors has only names.
+/// Whether things have uuids. A table of doors has only names, and so has what an operator publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Uuids {
+pub(super) enum Uuids {
     Known,
     None,
 }
@@ -215,7 +215,7 @@ fn problem_json(problem: &Outside) -> Value {
     })
 }
 
-fn waiting_json(property: &str, waiting: &Waiting, uuids: Uuids) -> Value {
+pub(super) fn waiting_json(property: &str, waiting: &Waiting, uuids: Uuids) -> Value {
     json!({
         "property": property,
         "kind": waiting.kind,

@@ -50,14 +50,7 @@ impl Row {
     /// A step, and what became of it.
     #[must_use]
     pub fn of_step(step: &Step, became: Option<Became<'_>>) -> Self {
-        let (mark, tone) = match (step.held, step.action) {
-            (Some(_), _) => ('!', Tone::Ask),
-            (None, Action::AssignDoor | Action::CreateKey) => ('+', Tone::Add),
-            (None, Action::RemoveDoor | Action::DeleteKey) => ('-', Tone::Remove),
-            (None, Action::ChangeDoor | Action::ConvertKey | Action::UpdateKey) => {
-                ('~', Tone::Change)
-            }
-        };
+        let (mark, tone) = mark(step.action, step.held.is_some());
         Self {
             mark,
             tone,
@@ -172,6 +165,71 @@ impl Row {
     }
 }
 
+/// How a step is marked.
+#[must_use]
+pub fn mark(action: Action, held: bool) -> (char, Tone) {
+    match action {
+        _ if held => ('!', Tone::Ask),
+        Action::AssignDoor | Action::CreateKey => ('+', Tone::Add),
+        Action::RemoveDoor | Action::DeleteKey => ('-', Tone::Remove),
+        Action::ChangeDoor | Action::ConvertKey | Action::UpdateKey => ('~', Tone::Change),
+    }
+}
+
+/// What a step does beside the change itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Effects<'a> {
+    /// What it does.
+    pub action: Action,
+    /// It cannot be undone.
+    pub irreversible: bool,
+    /// How many people hold the key; `None`: it is a door, or it cannot be told.
+    pub holders: Option<u32>,
+    /// It puts back what somebody changed by hand.
+    pub restores: bool,
+    /// Doors to visit afterwards.
+    pub visits: usize,
+    /// Who opens them until then.
+    pub loser: &'a str,
+}
+
+impl Effects<'_> {
+    /// The effects in words.
+    #[must_use]
+    pub fn words(self) -> Vec<String> {
+        let mut parts = Vec::new();
+        match self.action {
+            Action::CreateKey => parts.push(String::from("its partner can never change")),
+            Action::ConvertKey => {
+                parts.push(String::from("for good: its partner can never change"));
+            }
+            _ if self.irreversible => parts.push(String::from("for good")),
+            _ => {}
+        }
+        match (self.holders, self.action) {
+            (Some(0), _) => {}
+            (Some(1), _) => parts.push(String::from("1 person holds it")),
+            (Some(holders), _) => parts.push(format!("{holders} people hold it")),
+            (None, Action::DeleteKey) => {
+                parts.push(String::from("it cannot be told who holds it"));
+            }
+            (None, _) => {}
+        }
+        if self.restores {
+            parts.push(String::from("puts back what was changed by hand"));
+        }
+        if self.visits > 0 {
+            let them = if self.visits == 1 { "it" } else { "them" };
+            parts.push(format!(
+                "offline: {}; {} opens {them} until then",
+                count(self.visits, "visit", "visits"),
+                clean(self.loser)
+            ));
+        }
+        parts
+    }
+}
+
 /// What a step is about.
 fn what(step: &Step) -> String {
     match (&step.key, &step.door) {
@@ -239,31 +297,15 @@ fn remark(step: &Step, became: Option<Became<'_>>) -> String {
     if let Some(reason) = step.held {
         parts.push(format!("HELD {reason}"));
     }
-    match step.action {
-        Action::CreateKey => parts.push(String::from("its partner can never change")),
-        Action::ConvertKey => parts.push(String::from("for good: its partner can never change")),
-        _ if step.irreversible => parts.push(String::from("for good")),
-        _ => {}
-    }
-    match (step.holders_affected, step.action) {
-        (Some(0), _) => {}
-        (Some(1), _) => parts.push(String::from("1 person holds it")),
-        (Some(holders), _) => parts.push(format!("{holders} people hold it")),
-        (None, Action::DeleteKey) => parts.push(String::from("it cannot be told who holds it")),
-        (None, _) => {}
-    }
-    if step.restores {
-        parts.push(String::from("puts back what was changed by hand"));
-    }
-    let visits = step.visits.len();
-    if visits > 0 {
-        let them = if visits == 1 { "it" } else { "them" };
-        parts.push(format!(
-            "offline: {}; {} opens {them} until then",
-            count(visits, "visit", "visits"),
-            clean(loser(step))
-        ));
-    }
+    let effects = Effects {
+        action: step.action,
+        irreversible: step.irreversible,
+        holders: step.holders_affected,
+        restores: step.restores,
+        visits: step.visits.len(),
+        loser: loser(step),
+    };
+    parts.extend(effects.words());
     if !step.still_opens_by.is_empty() {
         parts.push(format!(
             "still opens by {}",

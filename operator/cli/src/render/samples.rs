@@ -256,6 +256,7 @@ pub fn busy() -> Plan {
             partner: String::from("OldCo"),
             change: String::from("partner put on the door by hand"),
             owner: None,
+            key: None,
         }],
         drifted: vec![HandMade {
             what: String::from("Lobby"),
@@ -263,6 +264,7 @@ pub fn busy() -> Plan {
             partner: String::from("Parcel Runner"),
             change: String::from("partner taken off the door"),
             owner: Some(owner(OwnerKind::DoorAssignment, "parcel-runner")),
+            key: None,
         }],
         notes: vec![String::from(
             "3 locks have a history that is not known here.",

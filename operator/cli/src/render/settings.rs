@@ -8,27 +8,8 @@ use super::words::clean;
 /// A key's settings, one on each line.
 #[must_use]
 pub fn lines(key: &KeySettings) -> Vec<String> {
-    let mut lines = vec![format!("name: {}", clean(&key.name))];
-    if let Some(partner) = &key.partner {
-        lines.push(format!("partner: {}", clean(partner)));
-    }
-    lines.extend(key.doors.iter().map(|door| {
-        let codes = if door.provide_doorcodes {
-            ", provides doorcodes"
-        } else {
-            ""
-        };
-        format!("door: {}{codes}", clean(&door.name))
-    }));
-    if key.schedule.is_empty() {
-        lines.push(String::from("schedule: always"));
-    }
-    lines.extend(
-        key.schedule
-            .iter()
-            .map(|interval| format!("schedule: {}", clean(interval))),
-    );
-    lines
+    let lines = key.lines();
+    lines.iter().map(|line| clean(line).into_owned()).collect()
 }
 
 /// A line of a difference.

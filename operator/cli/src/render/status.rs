@@ -14,7 +14,7 @@ use super::tables::table;
 use super::view::View;
 use super::waiting::{door_of, syncs as due};
 use super::words::{clean, count, list, moment, wrap};
-use crate::who::Answer;
+use crate::who::{Answer, Row};
 
 /// Since when each condition has its status, by object and type.
 pub type Since = BTreeMap<String, BTreeMap<String, Timestamp>>;
@@ -144,11 +144,7 @@ pub fn who(answer: &Answer) -> String {
                 row.partner.clone()
             },
             row.opens.to_owned(),
-            if row.granted_by.is_empty() {
-                String::from("nothing any more")
-            } else {
-                row.granted_by.join(", ")
-            },
+            granted_by(row),
             row.reason.to_string(),
             row.since.map_or_else(String::new, moment),
             row.property.clone(),
@@ -164,6 +160,9 @@ pub fn who(answer: &Answer) -> String {
         } else {
             "No partner opens it, as far as is known here.\n"
         });
+    }
+    for line in answer.notes.iter().flat_map(|note| wrap(note, 100)) {
+        text.push_str(&format!("{line}\n"));
     }
     if !answer.unknown.is_empty() {
         let what = if answer.is_partner {
@@ -183,6 +182,22 @@ pub fn who(answer: &Answer) -> String {
         }
     }
     text
+}
+
+/// The ways to the door, and which objects declare it where that is known.
+fn granted_by(row: &Row) -> String {
+    let ways = match (row.granted_by.as_slice(), row.opens) {
+        ([], "STILL") => String::from("nothing any more"),
+        ([], _) if row.declared_by.is_empty() => String::from("nothing any more"),
+        ([], "not yet") => String::from("nothing yet"),
+        ([], _) => String::from("it cannot be told"),
+        (ways, _) => ways.join(", "),
+    };
+    if row.declared_by.is_empty() {
+        ways
+    } else {
+        format!("{ways} ({})", row.declared_by.join(", "))
+    }
 }
 
 /// The doors to visit.
@@ -262,7 +277,6 @@ mod tests {
     use super::*;
     use crate::render::samples::{at, busy, empty, looked, owner, pass};
     use crate::render::style::plain;
-    use crate::who::Row;
 
     #[test]
     fn conditions_are_a_table() {
@@ -287,6 +301,7 @@ mod tests {
             visits: 0,
             doors: Vec::new(),
             key: None,
+            selected: None,
         }];
         let mut since = Since::new();
         since
@@ -322,11 +337,13 @@ DoorAssignment/parcel-runner  False  False    False
                 door: String::from("Garage Gate"),
                 partner: String::from("Parcel Runner"),
                 granted_by: Vec::new(),
+                declared_by: Vec::new(),
                 opens: "STILL",
                 reason: Reason::DoorSyncRequired,
                 since: Some(at("2026-06-01T07:00:00Z")),
             }],
             unknown: vec![String::from("Garage Gate")],
+            notes: vec![String::from("2 more doors are not named.")],
         };
         assert_eq!(
             plain(&who(&answer)),
@@ -334,6 +351,7 @@ DoorAssignment/parcel-runner  False  False    False
 Garage Gate
 PARTNER        OPENS  GRANTED BY        REASON            SINCE                 PROPERTY
 Parcel Runner  STILL  nothing any more  DoorSyncRequired  2026-06-01 07:00 UTC  harbor-point
+2 more doors are not named.
 Whether its lock accepts others as well is not known. See: opendoor explain HistoryUnknown
 "
         );

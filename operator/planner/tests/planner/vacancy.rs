@@ -1,6 +1,8 @@
 //! Doors that follow whether somebody lives behind them, and other selectors.
 
 use opendoor_api::DoorSelector;
+use opendoor_planner::conditions::{Selected, statuses};
+use opendoor_planner::ids::DoorUuid;
 use opendoor_planner::observed::{DoorType, Vacancy};
 
 use crate::world::{World, assert_quiet, at, lines, refusals, selecting, strings};
@@ -95,6 +97,91 @@ fn occupied_units_are_granted_at_once() {
         lines(&world.plan()),
         ["AssignDoor Unit 102: none -> TourPass @lived-in.yaml:8"]
     );
+}
+
+/// What is said of the doors that the assignment `vacant-units` selects.
+fn selected(world: &mut World) -> Option<Selected> {
+    let plan = world.plan();
+    let said = statuses(
+        &world.ledger,
+        &world.taken,
+        &world.observed,
+        &plan,
+        world.now,
+    );
+    let mut named = said.into_iter().filter_map(|said| {
+        let selected = said.selected?;
+        assert_eq!(said.owner.name, "vacant-units", "no other selects");
+        Some(selected)
+    });
+    named.next()
+}
+
+#[test]
+fn the_doors_that_a_selector_means_are_named_and_so_are_those_it_keeps() {
+    let named = |names: &[&str]| {
+        Some(Selected {
+            names: strings(names),
+            more: 0,
+        })
+    };
+    let mut world = World::good();
+    assert_eq!(selected(&mut world), None);
+    vacant_units(&mut world);
+    assert_eq!(selected(&mut world), named(&["Unit 101"]));
+    world.pass();
+    set(&mut world, "Unit 101", None);
+    assert_eq!(
+        selected(&mut world),
+        named(&["Unit 101"]),
+        "DOOR OS still holds it for this"
+    );
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    assert_eq!(selected(&mut world), None);
+}
+
+#[test]
+fn what_a_lock_only_owes_is_not_declared() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.pass();
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    world.row("Unit 101").connected = Some(false);
+    world.pass();
+    let plan = world.plan();
+    let said = statuses(
+        &world.ledger,
+        &world.taken,
+        &world.observed,
+        &plan,
+        world.now,
+    );
+    let units = said
+        .iter()
+        .find(|said| said.owner.name == "vacant-units")
+        .unwrap();
+    assert_eq!((units.declared, units.applied, units.visits), (0, 0, 1));
+}
+
+#[test]
+fn of_more_doors_than_a_status_holds_the_first_are_named() {
+    let mut world = World::good();
+    let selector = DoorSelector {
+        name_pattern: Some("Store *".to_owned()),
+        ..DoorSelector::default()
+    };
+    world.declare("vacant-units", selecting("TourPass", selector));
+    let like = world.row("Unit 101").clone();
+    for number in 0..1_003_u128 {
+        let mut row = like.clone();
+        row.uuid = DoorUuid(uuid::Uuid::from_u128(0xffff_0000 + number));
+        row.name = format!("Store {number:04}");
+        world.observed.doors.push(row);
+    }
+    world.observed.doors.sort_by_key(|row| row.uuid);
+    let said = selected(&mut world).unwrap();
+    assert_eq!((said.names.len(), said.more), (1000, 3));
+    assert_eq!(said.names[999], "Store 0999");
 }
 
 #[test]

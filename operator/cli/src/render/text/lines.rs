@@ -13,7 +13,7 @@ use crate::render::words::wrap;
 const WIDEST: usize = 44;
 
 /// Rows in columns.
-pub(super) fn align(rows: &[Row]) -> String {
+pub(in crate::render) fn align(rows: &[Row]) -> String {
     let width = |of: fn(&Row) -> &str| {
         let widths = rows.iter().map(|row| of(row).width());
         widths.filter(|width| *width <= WIDEST).max().unwrap_or(0)

@@ -10,7 +10,6 @@ use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::StepResult;
 use opendoor_reconciler::round::RoundReport;
 
-use self::lines::align;
 use super::rows::Row;
 use super::style::{DIM, HELD, REFUSED, STRONG, paint};
 use super::view::{PropertyView, View};
@@ -18,6 +17,7 @@ use super::waiting::errands;
 use super::words::{clean, count, counts, list, wrap};
 
 pub use change::change;
+pub(super) use lines::align;
 
 /// Width at which sentences wrap.
 const WIDTH: usize = 110;
