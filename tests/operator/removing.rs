@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::wait_until;
-use crate::operator::{PATIENCE, Site, assignment};
+use crate::operator::{PATIENCE, Site, assignment, portfolio};
 use crate::yaml::key;
 
 /// Parcel Runner is on the offline garage gate, its lock has it, and nothing is owed.
@@ -130,6 +130,8 @@ fn a_deleted_object_stays_until_its_access_is_gone_and_one_that_retains_leaves_i
 #[test]
 fn an_assignment_that_is_renamed_never_flaps_a_lock() {
     let site = Site::new("Apply");
+    // Longer than two commands take on a busy machine.
+    site.apply(&portfolio("Apply").replace("removalDelay: 1s", "removalDelay: 30s"));
     let _operator = site.operator("a");
     site.apply(&assignment(
         "old",

@@ -63,7 +63,7 @@ pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> 
     let mut partners: Vec<(&PassReport, PartnerUuid)> = Vec::new();
     for pass in &passes {
         for row in &pass.observed.doors {
-            if row.name == what || row.uuid.to_string() == what {
+            if *row.name == *what || row.uuid.to_string() == what {
                 doors.push((pass, row.uuid));
             }
         }
@@ -166,7 +166,7 @@ fn row_of(pass: &PassReport, door: DoorUuid, partner: PartnerUuid, now: Timestam
         .map(|debt| debt.since);
     Some(Row {
         property: pass.plan.name.clone(),
-        door: row.name.clone(),
+        door: row.name.to_string(),
         partner: partner_name(&pass.ledger, &pass.observed, partner),
         granted_by,
         declared_by: Vec::new(),

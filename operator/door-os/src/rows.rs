@@ -11,6 +11,8 @@ use opendoor_planner::observed::{
 };
 use serde::Deserialize;
 use serde::de::MapAccess;
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use crate::client::Building;
@@ -221,7 +223,7 @@ pub(crate) fn door(wire: WireDoor) -> Result<DoorRow, BadField> {
     } = wire;
     let wire_access = required(access, "access")?;
     // As large as it needs to be: there are as many of these as doors.
-    let mut access = Vec::with_capacity(wire_access.len());
+    let mut access = SmallVec::with_capacity(wire_access.len());
     for entry in wire_access {
         // An entry we cannot read is a partner who may open the door: leaving it out would hide that.
         access.push(access_entry(entry).ok_or("access")?);
@@ -230,14 +232,14 @@ pub(crate) fn door(wire: WireDoor) -> Result<DoorRow, BadField> {
     let sync = sync.ok().unwrap_or_default();
     Ok(DoorRow {
         uuid: DoorUuid(required(uuid, "uuid")?),
-        name: required(name, "name")?,
+        name: required(name, "name")?.into_boxed_str(),
         door_type: door_type.ok(),
         accessibility: accessibility_type.ok(),
         connected: is_connected.ok(),
         serial: device
             .ok()
             .and_then(|device| device.serial_number.ok())
-            .map(String::into_boxed_str),
+            .map(SmolStr::from),
         unit: unit.ok().map(|unit| Box::new(unit_of(unit))),
         holder: match partner_uuid {
             Field::Absent => Holder::Nobody,

@@ -24,6 +24,7 @@ use opendoor_planner::observed::{
 };
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::planner::plan;
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 /// Doors named by one DoorAssignment, and doors on one key.
@@ -174,12 +175,11 @@ fn observed(seed: usize, doors: usize) -> Observed {
             let keys = by_door.get(&uuid).into_iter().flatten();
             let by_key = keys.map(|key| access(Via::Key(*key)));
             let by_door = is_assigned(n).then(|| access(Via::Door));
-            let mut access: Vec<Access> = by_door.into_iter().chain(by_key).collect();
+            let mut access: SmallVec<[Access; 1]> = by_door.into_iter().chain(by_key).collect();
             access.sort_unstable();
-            access.shrink_to_fit();
             DoorRow {
                 uuid,
-                name: name(n),
+                name: name(n).into(),
                 door_type: Some(DoorType::Communal),
                 accessibility: None,
                 connected: Some(!offline),

@@ -35,7 +35,7 @@ impl Gather<'_> {
                     let door = self.names.resolve(text, self.pinned(text)).ok();
                     let name = door
                         .and_then(|door| self.observed.door(door))
-                        .map_or_else(|| text.clone(), |row| row.name.clone());
+                        .map_or_else(|| text.clone(), |row| row.name.to_string());
                     (door, name)
                 })
                 .collect(),
@@ -44,7 +44,7 @@ impl Gather<'_> {
                 .doors
                 .iter()
                 .filter(|row| fits(selector, row) && !excepted.contains(&row.uuid))
-                .map(|row| (Some(row.uuid), row.name.clone()))
+                .map(|row| (Some(row.uuid), row.name.to_string()))
                 .collect(),
             (None, None) => Vec::new(),
         };

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
 use crate::door_wants::{Claim, DoorWant};
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::Taken;
@@ -60,10 +62,8 @@ pub(crate) fn reconcile(
 }
 
 fn united(group: &[Claim], partner: PartnerUuid) -> DoorWant {
-    // As large as it needs to be: there are as many of these as doors.
-    let mut objects = Vec::with_capacity(group.len());
     let theirs = group.iter().filter(|claim| claim.partner == partner);
-    objects.extend(theirs.map(|claim| claim.object));
+    let mut objects: SmallVec<[usize; 2]> = theirs.map(|claim| claim.object).collect();
     objects.dedup();
     let item = group
         .iter()
@@ -88,7 +88,7 @@ fn claimed_twice(
 ) {
     let name = observed
         .door(claim.door)
-        .map_or_else(|| claim.door.to_string(), |row| row.name.clone());
+        .map_or_else(|| claim.door.to_string(), |row| row.name.to_string());
     let others: Vec<String> = group
         .iter()
         .filter(|other| other.partner != claim.partner)

@@ -127,7 +127,7 @@ impl Differences<'_> {
         };
         if restores {
             self.drifted.push(HandMade {
-                what: row.name.clone(),
+                what: row.name.to_string(),
                 door: Some(row.uuid),
                 partner: self.partner_name(want.partner),
                 change: match before {
@@ -265,7 +265,7 @@ impl Differences<'_> {
 
     fn hand_made(&mut self, row: &DoorRow, partner: PartnerUuid) {
         self.unmanaged.push(HandMade {
-            what: row.name.clone(),
+            what: row.name.to_string(),
             door: Some(row.uuid),
             partner: self.partner_name(partner),
             change: String::from("partner put on the door by hand"),
@@ -310,7 +310,7 @@ impl Differences<'_> {
         expired || moved_in
     }
 
-    fn door_cause(&self, object: &InForce, item: Option<usize>) -> Cause {
+    fn door_cause(&self, object: &InForce, item: Option<u32>) -> Cause {
         let path = match (item, &*object.spec) {
             (Some(item), _) => format!("spec.doors[{item}]"),
             (None, Spec::DoorAssignment(spec)) if spec.doors.is_some() => {
@@ -346,7 +346,7 @@ impl Differences<'_> {
             action: change.action,
             door: Some(Named {
                 uuid: Some(row.uuid),
-                name: row.name.clone(),
+                name: row.name.to_string(),
             }),
             key: None,
             partner: subject.map_or_else(String::new, |partner| self.partner_name(partner)),

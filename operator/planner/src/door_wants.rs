@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use opendoor_api::{DoorAssignmentSpec, DoorSelector};
+use smallvec::SmallVec;
 
 use crate::contend::reconcile;
 use crate::declared::Spec;
 use crate::ids::{DoorUuid, PartnerUuid};
-use crate::intake::Taken;
+use crate::intake::{NewPins, Taken};
 use crate::ledger::Ledger;
 use crate::observed::{DoorRow, Observed, Vacancy};
 use crate::owner::OwnerId;
@@ -24,9 +25,9 @@ pub(crate) struct DoorWant {
     pub(crate) door: DoorUuid,
     pub(crate) partner: PartnerUuid,
     /// Who wants it, as indices into the objects in force, sorted.
-    pub(crate) objects: Vec<usize>,
+    pub(crate) objects: SmallVec<[usize; 2]>,
     /// Where in the first object's `doors` it is named; `None` for a selector.
-    pub(crate) item: Option<usize>,
+    pub(crate) item: Option<u32>,
 }
 
 pub(crate) struct Wanted {
@@ -40,7 +41,7 @@ pub(crate) struct Claim {
     pub(crate) partner: PartnerUuid,
     pub(crate) object: usize,
     /// Where in the object's `doors` it is named; `None` for a selector.
-    pub(crate) item: Option<usize>,
+    pub(crate) item: Option<u32>,
 }
 
 pub(crate) struct Gather<'a> {
@@ -63,7 +64,7 @@ pub(crate) fn door_wants(
     observed: &Observed,
     names: &DoorNames<'_>,
     taken: &mut Taken,
-    pins: &mut BTreeSet<(String, DoorUuid)>,
+    pins: &mut NewPins,
     now: Timestamp,
 ) -> Wanted {
     let mut gather = Gather {
@@ -71,7 +72,7 @@ pub(crate) fn door_wants(
         observed,
         names,
         now,
-        claims: Vec::new(),
+        claims: Vec::with_capacity(named(taken)),
         kept: BTreeSet::new(),
         refusals: Vec::new(),
         waiting: Vec::new(),
@@ -107,6 +108,15 @@ pub(crate) fn door_wants(
     Wanted { doors, kept }
 }
 
+/// How many doors are wanted by name: grown step by step, as many claims would take twice the room.
+fn named(taken: &Taken) -> usize {
+    let doors = |spec: &Spec| match spec {
+        Spec::DoorAssignment(spec) => spec.doors.as_ref().map_or(0, Vec::len),
+        Spec::PartnerKey(_) => 0,
+    };
+    taken.objects.iter().map(|object| doors(&object.spec)).sum()
+}
+
 fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -116,12 +126,7 @@ fn earliest(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
 
 impl<'a> Gather<'a> {
     /// Gathers one object's wants. Returns whether the object is frozen.
-    fn object(
-        &mut self,
-        taken: &Taken,
-        index: usize,
-        pins: &mut BTreeSet<(String, DoorUuid)>,
-    ) -> bool {
+    fn object(&mut self, taken: &Taken, index: usize, pins: &mut NewPins) -> bool {
         let Some(object) = taken.objects.get(index).filter(|object| !object.removed) else {
             return false;
         };
@@ -174,7 +179,7 @@ impl<'a> Gather<'a> {
                     door,
                     partner,
                     object: index,
-                    item: Some(item),
+                    item: Some(u32::try_from(item).unwrap_or(u32::MAX)),
                 });
             }
         }
@@ -253,7 +258,7 @@ impl<'a> Gather<'a> {
         index: usize,
         texts: &[String],
         path: &str,
-        pins: &mut BTreeSet<(String, DoorUuid)>,
+        pins: &mut NewPins,
     ) -> Vec<(usize, DoorUuid)> {
         let mut doors = Vec::with_capacity(texts.len());
         for (item, text) in texts.iter().enumerate() {
@@ -261,7 +266,7 @@ impl<'a> Gather<'a> {
             match self.names.resolve(text, pinned) {
                 Ok(door) => {
                     if pinned != Some(door) {
-                        pins.insert((text.clone(), door));
+                        pins.push((text.as_str().into(), door));
                     }
                     doors.push((item, door));
                 }

@@ -110,12 +110,12 @@ fn first_contact(row: &DoorRow, open_intent: bool, now: Timestamp) -> DoorRecord
     let proven = !open_intent && acknowledged(row);
     DoorRecord {
         name: (!proven).then(|| row.name.clone()),
-        claims: Vec::new(),
+        claims: Default::default(),
         seen: Some(Seen {
             version: row.version,
             access_revision: row.access_revision,
             lock_revision: row.lock_revision,
-            serial: row.serial.as_deref().map(Box::from),
+            serial: row.serial.clone(),
             proven,
             inherited: None,
         }),
@@ -139,13 +139,7 @@ fn acknowledged(row: &DoorRow) -> bool {
 }
 
 fn granted(access: &Access) -> MayOpen {
-    MayOpen {
-        partner: access.partner,
-        via: access.via.into(),
-        revision: Some(access.revision),
-        intent: None,
-        gone: None,
-    }
+    MayOpen::shown(access.partner, access.via.into(), access.revision)
 }
 
 /// The common case, kept free of allocation: the row says again what we know. Its version is not
@@ -205,7 +199,7 @@ fn follow(
     for entry in &mut updated.may_open {
         if row.access.iter().any(|access| same_entry(entry, access)) {
             entry.gone = None;
-        } else if entry.intent.is_none() && entry.gone.is_none() {
+        } else if entry.intent().is_none() && entry.gone.is_none() {
             let cause = cause_of(ledger, record, row.uuid, entry);
             entry.gone = Some(Gone::now(now, cause));
         }
@@ -232,7 +226,7 @@ fn follow(
         version: row.version,
         access_revision: row.access_revision.max(seen.access_revision),
         lock_revision: row.lock_revision,
-        serial: row.serial.as_deref().map(Box::from),
+        serial: row.serial.clone(),
         proven,
         inherited,
     });
@@ -242,12 +236,12 @@ fn follow(
 fn same_entry(entry: &MayOpen, access: &Access) -> bool {
     entry.partner == access.partner
         && entry.via == access.via.into()
-        && entry.revision == Some(access.revision)
+        && entry.revision() == Some(access.revision)
 }
 
 /// A grant that took effect and that no row has shown yet.
 fn is_unseen_grant(entry: &MayOpen) -> bool {
-    entry.revision.is_none() && entry.intent.is_none() && entry.gone.is_none()
+    entry.revision().is_none() && entry.intent().is_none() && entry.gone.is_none()
 }
 
 /// Whether a row's entry is what an unseen grant became.
@@ -287,7 +281,7 @@ fn missed_change(record: &DoorRecord, seen: &Seen, row: &DoorRow) -> bool {
             let known = record
                 .may_open
                 .iter()
-                .filter(|entry| entry.revision.is_some() && entry.gone.is_none());
+                .filter(|entry| entry.revision().is_some() && entry.gone.is_none());
             let known_count = known.clone().count();
             known_count != row.access.len()
                 || known

@@ -42,7 +42,7 @@ impl<'a> InVain<'a> {
             let partner = spec.partner.as_str();
             for text in spec.doors.iter().flatten() {
                 let written = text.parse::<Uuid>().ok().map(DoorUuid);
-                let pinned = ledger.head.door_pins.get(text).copied();
+                let pinned = ledger.head.door_pins.get(text.as_str()).copied();
                 for door in [written, pinned].into_iter().flatten() {
                     in_vain.by_door.entry(door).or_default().push(partner);
                 }
@@ -62,7 +62,7 @@ impl<'a> InVain<'a> {
     /// Whether an object names the door for a partner that goes by one of these names.
     fn names(&self, row: &DoorRow, partner: &[String]) -> bool {
         let by_door = self.by_door.get(&row.uuid).into_iter().flatten();
-        let by_name = self.by_name.get(row.name.as_str()).into_iter().flatten();
+        let by_name = self.by_name.get(&*row.name).into_iter().flatten();
         let selectors = self
             .selectors
             .iter()

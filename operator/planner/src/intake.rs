@@ -22,6 +22,9 @@ use crate::reasons::Reason;
 use crate::resolve::DoorNames;
 use crate::settle::{self, Settled};
 
+/// Names that were resolved and are not pinned yet.
+pub(crate) type NewPins = Vec<(Box<str>, DoorUuid)>;
+
 /// What one look amounts to.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
@@ -95,14 +98,13 @@ pub fn take_in(
     take_in_partners(ledger, observed, &mut taken, now);
     accept_objects(ledger, declared, &mut taken, now);
     let names = DoorNames::new(observed);
-    let mut pins_used = BTreeSet::new();
-    let Wanted { doors, kept } =
-        door_wants(ledger, observed, &names, &mut taken, &mut pins_used, now);
+    let mut pins = NewPins::new();
+    let Wanted { doors, kept } = door_wants(ledger, observed, &names, &mut taken, &mut pins, now);
     taken.doors = doors;
     taken.kept_doors = kept;
-    taken.keys = key_wants(ledger, observed, &names, &mut taken, &mut pins_used);
+    taken.keys = key_wants(ledger, observed, &names, &mut taken, &mut pins);
     drop(names);
-    pin(ledger, observed, &taken, pins_used);
+    pin(ledger, observed, &taken, pins);
     own_doors(ledger, observed, &mut taken);
     forget_withdrawn(ledger, observed);
     forget_removed(ledger, &taken);
@@ -125,12 +127,7 @@ fn says_absent(reason: Reason) -> bool {
 }
 
 /// Keeps the pins of names that something declares, adds new ones, and ends the rest.
-fn pin(
-    ledger: &mut Ledger,
-    observed: &Observed,
-    taken: &Taken,
-    used: BTreeSet<(String, DoorUuid)>,
-) {
+fn pin(ledger: &mut Ledger, observed: &Observed, taken: &Taken, new: NewPins) {
     if observed.incomplete.is_some() {
         return;
     }
@@ -143,16 +140,15 @@ fn pin(
         .head
         .door_pins
         .keys()
-        .any(|name| !declared.contains(name.as_str()));
+        .any(|name| !declared.contains(&**name));
     if ended {
         ledger
             .head_mut()
             .door_pins
-            .retain(|name, _| declared.contains(name.as_str()));
+            .retain(|name, _| declared.contains(&**name));
     }
-    let mut new: BTreeMap<String, DoorUuid> = used.into_iter().collect();
-    new.retain(|name, door| ledger.head.door_pins.get(name) != Some(door));
     if !new.is_empty() {
+        let mut new = new.into_iter().collect();
         ledger.head_mut().door_pins.append(&mut new);
     }
 }

@@ -77,13 +77,8 @@ fn begin(ledger: &mut Ledger, step: &Step, now: Timestamp) -> Intent {
         head.charges.push(charge);
     }
     for (door, partner, via) in may_grant(ledger, &intent) {
-        ledger.door_mut(door).may_open.push(MayOpen {
-            partner,
-            via,
-            revision: None,
-            intent: Some(number),
-            gone: None,
-        });
+        let entry = MayOpen::intended(partner, via, number);
+        ledger.door_mut(door).may_open.push(entry);
     }
     intent
 }

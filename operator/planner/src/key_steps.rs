@@ -334,5 +334,5 @@ impl Differences<'_> {
 pub fn door_name(observed: &Observed, door: DoorUuid) -> String {
     observed
         .door(door)
-        .map_or_else(|| door.to_string(), |row| row.name.clone())
+        .map_or_else(|| door.to_string(), |row| row.name.to_string())
 }

@@ -1,12 +1,12 @@
 //! Which keys the PartnerKeys in force want, and which key of DOOR OS each of them is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use opendoor_api::PartnerKeySpec;
 
 use crate::declared::Spec;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
-use crate::intake::{InForce, Removed, Taken};
+use crate::intake::{InForce, NewPins, Removed, Taken};
 use crate::ledger::{KeyRecord, Ledger};
 use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::OwnerId;
@@ -40,7 +40,7 @@ pub(crate) struct Gather<'a> {
     names: &'a DoorNames<'a>,
     objects: &'a [InForce],
     removed: &'a BTreeMap<OwnerId, Removed>,
-    pins: &'a mut BTreeSet<(String, DoorUuid)>,
+    pins: &'a mut NewPins,
     /// Owned keys by their object.
     pub(crate) by_owner: BTreeMap<OwnerId, KeyUuid>,
     refusals: Vec<Refusal>,
@@ -84,7 +84,7 @@ pub(crate) fn key_wants(
     observed: &Observed,
     names: &DoorNames<'_>,
     taken: &mut Taken,
-    pins: &mut BTreeSet<(String, DoorUuid)>,
+    pins: &mut NewPins,
 ) -> Vec<KeyWant> {
     let by_owner = ledger
         .head
@@ -178,11 +178,11 @@ impl Gather<'_> {
         let mut doors = Vec::with_capacity(spec.doors.len());
         let mut kept_doors = Vec::new();
         for (item, door) in spec.doors.iter().enumerate() {
-            let pinned = self.ledger.head.door_pins.get(&door.name).copied();
+            let pinned = self.ledger.head.door_pins.get(door.name.as_str()).copied();
             match self.names.resolve(&door.name, pinned) {
                 Ok(uuid) => {
                     if pinned != Some(uuid) {
-                        self.pins.insert((door.name.clone(), uuid));
+                        self.pins.push((door.name.as_str().into(), uuid));
                     }
                     doors.push(KeyDoor {
                         door: uuid,
@@ -240,7 +240,7 @@ impl Gather<'_> {
 
     fn await_authorization(&mut self, object: &InForce, spec: &PartnerKeySpec) {
         for door in &spec.doors {
-            let pinned = self.ledger.head.door_pins.get(&door.name).copied();
+            let pinned = self.ledger.head.door_pins.get(door.name.as_str()).copied();
             let uuid = self.names.resolve(&door.name, pinned).ok();
             self.waiting.push(Waiting {
                 kind: WaitingKind::Authorization,

@@ -17,7 +17,7 @@ use crate::reasons::Reason;
 use crate::writes::Write;
 
 pub use crate::records::{
-    Claim, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
+    Claim, Claims, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
 
 /// Identifies a step by what it does and the revision it starts from. It never fits again once
@@ -75,7 +75,7 @@ pub struct Head {
     /// Each object's last accepted declaration.
     pub accepted: BTreeMap<OwnerId, Accepted>,
     /// Door names to uuids, for as long as something declares the name.
-    pub door_pins: BTreeMap<String, DoorUuid>,
+    pub door_pins: BTreeMap<Box<str>, DoorUuid>,
     /// Partners the Property lists or listed, by the name written there.
     pub partners: BTreeMap<String, PartnerRecord>,
     /// Keys we own.

@@ -5,6 +5,8 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 
 use crate::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
 
@@ -156,7 +158,7 @@ pub struct DoorRow {
     /// Its uuid.
     pub uuid: DoorUuid,
     /// Its name, shown to residents. Not unique in a building.
-    pub name: String,
+    pub name: Box<str>,
     /// Its type, where known to us.
     pub door_type: Option<DoorType>,
     /// Communal or private.
@@ -164,7 +166,7 @@ pub struct DoorRow {
     /// Connected to the internet; `None` when not said.
     pub connected: Option<bool>,
     /// Serial number of the device on the door; `None`: not activated.
-    pub serial: Option<Box<str>>,
+    pub serial: Option<SmolStr>,
     /// The unit behind it. Boxed: most doors have none.
     pub unit: Option<Box<Unit>>,
     /// The partner dropdown.
@@ -173,8 +175,8 @@ pub struct DoorRow {
     pub version: i64,
     /// +1 on an edit, for conditional writes; `None`: we must not write to this row.
     pub revision: Option<i64>,
-    /// Effective partner access, sorted.
-    pub access: Vec<Access>,
+    /// Effective partner access, sorted. Most doors have one entry.
+    pub access: SmallVec<[Access; 1]>,
     /// +1 whenever `access` changes.
     pub access_revision: i64,
     /// The last access revision this device acknowledged; `None`: DOOR cannot say.

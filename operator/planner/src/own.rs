@@ -98,7 +98,7 @@ fn own_door(ledger: &mut Ledger, intent: &Intent, row: &DoorRow) {
         .flat_map(|claim| &claim.owners)
         .chain([&intent.owner])
         .chain(&intent.shared_with);
-    record.claims = vec![Claim::held(partner, owners)];
+    record.claims = [Claim::held(partner, owners)].into();
 }
 
 fn own_updated_key(

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 
 use opendoor_api::DeletionPolicy;
+use smallvec::SmallVec;
 
 use crate::door_wants::DoorWant;
 use crate::ids::DoorUuid;
 use crate::intake::Taken;
-use crate::ledger::{Claim, DoorRecord, Ledger};
+use crate::ledger::{Claim, Claims, DoorRecord, Ledger};
 use crate::observed::{DoorRow, Holder, Observed};
 use crate::owner::OwnerId;
 
@@ -37,7 +38,7 @@ fn changed_claims<'a>(
     wants: &mut Peekable<impl Iterator<Item = &'a DoorWant>>,
     taken: &Taken,
     adopted: &mut usize,
-) -> Vec<(DoorUuid, Vec<Claim>)> {
+) -> Vec<(DoorUuid, Claims)> {
     let mut changes = Vec::new();
     let Some(first) = rows.first() else {
         return changes;
@@ -70,7 +71,7 @@ fn changed_claims<'a>(
 }
 
 /// The claims on a door that holds whom it should, if they change.
-fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Vec<Claim>> {
+fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Claims> {
     let wanting = || {
         want.objects
             .iter()
@@ -91,7 +92,7 @@ fn as_wanted(taken: &Taken, record: &DoorRecord, want: &DoorWant) -> Option<Vec<
         .flat_map(|claim| &claim.owners)
         .filter(|owner| taken.is_silent(want.door, owner));
     let claim = Claim::held(want.partner, wanting().chain(silent));
-    (record.claims.as_slice() != [claim.clone()]).then(|| vec![claim])
+    (record.claims.as_slice() != [claim.clone()]).then(|| Claims::from([claim]))
 }
 
 /// The claims on a door that does not hold whom it should, if they change.
@@ -100,7 +101,7 @@ fn still_ours(
     record: &DoorRecord,
     want: Option<&DoorWant>,
     row: &DoorRow,
-) -> Option<Vec<Claim>> {
+) -> Option<Claims> {
     let ours = |claim: &&Claim| {
         let wanted = want.is_some_and(|want| want.partner == claim.partner);
         let may_be_there = match row.holder {
@@ -117,26 +118,26 @@ fn still_ours(
             || (may_be_there && !released)
     };
     let still = record.claims.iter().filter(ours);
-    let still: Vec<Claim> = still.map(|claim| let_go(taken, claim)).collect();
+    let still: Claims = still.map(|claim| let_go(taken, claim)).collect();
     (still != record.claims).then_some(still)
 }
 
 /// The claims on a door about which a write is open, if they change. Who will hold it is not known; but
 /// what every owner left in place when it went is nobody's, whatever the write comes to.
-fn not_retained(taken: &Taken, record: &DoorRecord, want: Option<&DoorWant>) -> Option<Vec<Claim>> {
+fn not_retained(taken: &Taken, record: &DoorRecord, want: Option<&DoorWant>) -> Option<Claims> {
     let ours = |claim: &&Claim| {
         let wanted = want.is_some_and(|want| want.partner == claim.partner);
         wanted || !claim.owners.iter().all(|owner| retained(taken, owner))
     };
     let still = record.claims.iter().filter(ours);
-    let still: Vec<Claim> = still.map(|claim| let_go(taken, claim)).collect();
+    let still: Claims = still.map(|claim| let_go(taken, claim)).collect();
     (still != record.claims).then_some(still)
 }
 
 /// A claim without the owners that left what they owned in place; as it is, if that is all of them.
 fn let_go(taken: &Taken, claim: &Claim) -> Claim {
     let left = claim.owners.iter().filter(|owner| !retained(taken, owner));
-    let left: Box<[OwnerId]> = left.cloned().collect();
+    let left: SmallVec<[OwnerId; 2]> = left.cloned().collect();
     let mut claim = claim.clone();
     if !left.is_empty() {
         claim.owners = left;

@@ -11,6 +11,7 @@ use crate::observed::{Holder, Observed};
 use crate::plan::{Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::resolve::identity_changed;
+use crate::steps::name_of_door;
 
 /// Brings the records of the property's partners up to date with its list and DOOR's.
 pub(crate) fn take_in_partners(
@@ -203,13 +204,10 @@ fn references(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) -> Vec
     }
     for (door, record) in &ledger.doors {
         let owed = record.may_open.iter().any(|entry| {
-            entry.partner == partner && (entry.gone.is_some() || entry.revision.is_none())
+            entry.partner == partner && (entry.gone.is_some() || entry.revision().is_none())
         });
         if owed {
-            let name = observed.door(*door).map_or_else(
-                || record.name.clone().unwrap_or_else(|| door.to_string()),
-                |row| row.name.clone(),
-            );
+            let name = name_of_door(ledger, observed, *door);
             uses.push(format!("the lock of \"{name}\", not proven synced"));
         }
     }

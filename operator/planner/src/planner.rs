@@ -16,7 +16,7 @@ use crate::partners::withdrawals;
 use crate::paths::{note_other_paths, weigh_losses};
 use crate::plan::{Action, Named, Plan, Refusal, Summary, Waiting, WaitingKind};
 use crate::reasons::Reason;
-use crate::steps::{Differences, partner_name};
+use crate::steps::{Differences, name_of_door, partner_name};
 
 /// Plans one property. Nothing is changed: neither DOOR OS nor the ledger.
 #[must_use]
@@ -174,16 +174,7 @@ fn syncs(
         if debt.verdict.sync_required != Tri::True {
             continue;
         }
-        let name = observed.door(debt.door).map_or_else(
-            || {
-                ledger
-                    .doors
-                    .get(&debt.door)
-                    .and_then(|record| record.name.clone())
-                    .unwrap_or_else(|| debt.door.to_string())
-            },
-            |row| row.name.clone(),
-        );
+        let name = name_of_door(ledger, observed, debt.door);
         let by_key = debt.via.iter().any(|via| *via != EntryVia::Door);
         let by_door = debt.via.contains(&EntryVia::Door);
         plan.waiting.push(Waiting {

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
+use hashbrown::HashTable;
 use uuid::Uuid;
 
 use crate::ids::{DoorUuid, PartnerUuid};
@@ -19,7 +21,10 @@ pub(crate) struct Unresolved {
 
 /// Doors of one building by name.
 pub(crate) struct DoorNames<'a> {
-    by_name: HashMap<&'a str, &'a DoorRow>,
+    /// One row of each name, as its place among the rows: with the names themselves the table would be
+    /// five times as large, and a property may have a hundred thousand.
+    by_name: HashTable<u32>,
+    hasher: RandomState,
     doubles: HashMap<&'a str, Vec<&'a DoorRow>>,
     observed: &'a Observed,
     /// How many names may still be compared for a suggestion.
@@ -32,18 +37,25 @@ const MOST_COMPARISONS: usize = 200_000;
 
 impl<'a> DoorNames<'a> {
     pub(crate) fn new(observed: &'a Observed) -> Self {
-        let mut by_name: HashMap<&str, &DoorRow> = HashMap::with_capacity(observed.doors.len());
+        let hasher = RandomState::new();
+        let mut by_name: HashTable<u32> = HashTable::with_capacity(observed.doors.len());
         let mut doubles: HashMap<&str, Vec<&DoorRow>> = HashMap::new();
-        for row in &observed.doors {
-            if let Some(first) = by_name.insert(&row.name, row) {
-                doubles
+        let hash_of = |at: &u32| hasher.hash_one(name_at(observed, *at));
+        for (at, row) in (0_u32..).zip(&observed.doors) {
+            let hash = hasher.hash_one(&*row.name);
+            match by_name.find(hash, |known| *name_at(observed, *known) == *row.name) {
+                Some(first) => doubles
                     .entry(&row.name)
-                    .or_insert_with(|| vec![first])
-                    .push(row);
+                    .or_insert_with(|| row_at(observed, *first).into_iter().collect())
+                    .push(row),
+                None => {
+                    by_name.insert_unique(hash, at, hash_of);
+                }
             }
         }
         Self {
             by_name,
+            hasher,
             doubles,
             observed,
             comparisons: Cell::new(MOST_COMPARISONS),
@@ -55,7 +67,10 @@ impl<'a> DoorNames<'a> {
         let one = if many.is_some() {
             None
         } else {
-            self.by_name.get(name).copied()
+            let hash = self.hasher.hash_one(name);
+            let is_it = |known: &u32| name_at(self.observed, *known) == name;
+            let found = self.by_name.find(hash, is_it);
+            found.and_then(|at| row_at(self.observed, *at))
         };
         one.into_iter().chain(many.into_iter().flatten().copied())
     }
@@ -115,9 +130,10 @@ impl<'a> DoorNames<'a> {
         self.comparisons.set(left.unwrap_or_default());
         let mut near: Vec<(f64, &str)> = self
             .by_name
-            .keys()
+            .iter()
             .filter(|_| left.is_some())
-            .map(|name| (strsim::jaro_winkler(name, text), *name))
+            .map(|at| name_at(self.observed, *at))
+            .map(|name| (strsim::jaro_winkler(name, text), name))
             .filter(|(score, _)| *score > 0.8)
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
@@ -158,6 +174,14 @@ impl<'a> DoorNames<'a> {
             ),
         }
     }
+}
+
+fn row_at(observed: &Observed, at: u32) -> Option<&DoorRow> {
+    observed.doors.get(usize::try_from(at).ok()?)
+}
+
+fn name_at(observed: &Observed, at: u32) -> &str {
+    row_at(observed, at).map_or("", |row| &row.name)
 }
 
 /// How a partner that an object names stands at the property.

@@ -328,7 +328,7 @@ fn end_pending(
     rows: &[DoorRow],
     now: Timestamp,
 ) {
-    let mine = |entry: &MayOpen| entry.intent == Some(intent.number);
+    let mine = |entry: &MayOpen| entry.intent() == Some(intent.number);
     let pending = ledger
         .doors
         .get(&door)
@@ -343,13 +343,13 @@ fn end_pending(
         Effect::Took if shown => record.may_open.retain(|entry| !mine(entry)),
         Effect::Took => {
             for entry in record.may_open.iter_mut().filter(|entry| mine(entry)) {
-                entry.intent = None;
+                entry.settle();
             }
         }
         // Had it been granted and taken away again, the access would have changed twice.
         Effect::PerhapsOnce if record.unknown.is_some() || !shown => {
             for entry in record.may_open.iter_mut().filter(|entry| mine(entry)) {
-                entry.intent = None;
+                entry.settle();
                 entry.gone = Some(Gone::now(now, Some(intent.owner.clone())));
             }
         }

@@ -112,7 +112,7 @@ impl<'a> Differences<'a> {
         let reached = row.connected == Some(true) && row.serial.is_some();
         (!reached).then(|| Named {
             uuid: Some(row.uuid),
-            name: row.name.clone(),
+            name: row.name.to_string(),
         })
     }
 
@@ -133,6 +133,17 @@ pub fn partner_name(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) 
         .iter()
         .find(|(_, record)| record.uuid == Some(partner))
         .map_or_else(|| partner.to_string(), |(name, _)| name.clone())
+}
+
+/// The name of a door that may have left: as DOOR has it, else as we last knew it, else its uuid.
+#[must_use]
+pub fn name_of_door(ledger: &Ledger, observed: &Observed, door: DoorUuid) -> String {
+    let last_known = || ledger.doors.get(&door)?.name.as_deref();
+    observed
+        .door(door)
+        .map(|row| &*row.name)
+        .or_else(last_known)
+        .map_or_else(|| door.to_string(), str::to_owned)
 }
 
 /// A key's name: as DOOR has it, else as we last knew it, else its uuid.

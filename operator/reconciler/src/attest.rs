@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use opendoor_planner::exposure;
 use opendoor_planner::ids::DoorUuid;
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
+use opendoor_planner::steps::name_of_door;
 use uuid::Uuid;
 
 use crate::pass::PassReport;
@@ -47,13 +48,8 @@ pub async fn attest<L: Ledgers>(
     let found: Vec<(&PassReport, DoorUuid, String)> = passes
         .iter()
         .flat_map(|pass| {
-            pass.ledger.doors.iter().filter_map(move |(known, record)| {
-                let name = pass
-                    .observed
-                    .door(*known)
-                    .map(|row| row.name.clone())
-                    .or_else(|| record.name.clone())
-                    .unwrap_or_else(|| known.to_string());
+            pass.ledger.doors.keys().filter_map(move |known| {
+                let name = name_of_door(&pass.ledger, &pass.observed, *known);
                 (Some(*known) == uuid || name == door).then_some((*pass, *known, name))
             })
         })

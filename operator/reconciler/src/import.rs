@@ -180,7 +180,7 @@ impl<'a> Texts<'a> {
     fn of(observed: &'a Observed) -> Self {
         Self {
             observed,
-            doors: counted(observed.doors.iter().map(|row| row.name.as_str())),
+            doors: counted(observed.doors.iter().map(|row| &*row.name)),
             partners: counted(
                 observed
                     .partners
@@ -200,7 +200,7 @@ impl<'a> Texts<'a> {
     fn door(&self, door: DoorUuid) -> String {
         self.observed
             .door(door)
-            .map(|row| row.name.as_str())
+            .map(|row| &*row.name)
             .filter(|name| {
                 self.doors.get(name) == Some(&1) && name.trim() == *name && !name.is_empty()
             })

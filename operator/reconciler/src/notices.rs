@@ -166,7 +166,7 @@ fn still_accepted(fact: &Fact, pass: &PassReport) -> bool {
         .iter()
         .find(|partner| Some(&partner.name) == fact.partner.as_ref());
     pass.ledger.doors.values().any(|record| {
-        let here = record.name.as_ref() == Some(&fact.what);
+        let here = record.name.as_deref() == Some(&*fact.what);
         here && record
             .may_open
             .iter()

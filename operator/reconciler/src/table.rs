@@ -27,6 +27,8 @@ use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
 use opendoor_planner::observed::{
     Access, DoorRow, Holder, KeyDoor, KeyRow, Observed, Partner, Via,
 };
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use cells::Written;
@@ -318,17 +320,17 @@ fn connected(door: &str, rows: &[&Row], faults: &mut Faults<'_>) -> Option<bool>
 fn door_row(uuid: DoorUuid, name: &str, holder: Holder, connected: Option<bool>) -> DoorRow {
     DoorRow {
         uuid,
-        name: name.to_owned(),
+        name: name.into(),
         door_type: None,
         accessibility: None,
         connected,
         // What is connected is a device; which one is not known.
-        serial: (connected == Some(true)).then(Box::default),
+        serial: (connected == Some(true)).then(SmolStr::default),
         unit: None,
         holder,
         version: 0,
         revision: Some(0),
-        access: Vec::new(),
+        access: SmallVec::new(),
         access_revision: 0,
         lock_revision: None,
         sync_required: None,
@@ -368,7 +370,7 @@ fn finish(observed: &mut Observed) {
     observed.doors.dedup_by_key(|row| row.uuid);
     observed.keys.sort_by_key(|row| row.uuid);
     observed.keys.dedup_by_key(|row| row.uuid);
-    let mut access: BTreeMap<DoorUuid, Vec<Access>> = BTreeMap::new();
+    let mut access: BTreeMap<DoorUuid, SmallVec<[Access; 1]>> = BTreeMap::new();
     for row in &mut observed.keys {
         row.doors.sort_unstable();
         row.doors.dedup_by_key(|entry| entry.door);

@@ -226,7 +226,7 @@ fn door(view: &PropertyView<'_>, step: &Step) -> String {
         observed
             .doors
             .iter()
-            .filter(|row| row.name == door.name)
+            .filter(|row| *row.name == *door.name)
             .count()
     });
     match door.uuid.filter(|_| alike > 1) {

@@ -297,7 +297,7 @@ async fn attempts_stay_within_a_tenth_of_the_calls_when_every_tenth_fails() {
         let _ = client.door(observed.doors[0].uuid).await;
     }
     let counters = client.counters();
-    assert!(counters.retries <= 60, "{counters:?}");
+    assert!(counters.retries <= 37, "{counters:?}");
 }
 
 #[tokio::test(start_paused = true)]

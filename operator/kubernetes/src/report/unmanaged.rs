@@ -122,11 +122,11 @@ mod tests {
         });
         DoorRow {
             uuid: DoorUuid(Uuid::from_u128(number)),
-            name: format!("Door {number:02}"),
+            name: format!("Door {number:02}").into(),
             door_type: None,
             accessibility: None,
             connected: Some(true),
-            serial: Some(Box::from("s")),
+            serial: Some("s".into()),
             unit: None,
             holder: Holder::Nobody,
             version: 1,

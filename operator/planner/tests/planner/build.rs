@@ -35,7 +35,7 @@ pub(crate) fn at(text: &str) -> Timestamp {
 pub(crate) fn door_row(name: &str, holder: Option<&str>) -> DoorRow {
     DoorRow {
         uuid: door(name),
-        name: name.to_owned(),
+        name: name.into(),
         door_type: Some(DoorType::Communal),
         accessibility: Some(Accessibility::Communal),
         connected: Some(true),
@@ -44,7 +44,7 @@ pub(crate) fn door_row(name: &str, holder: Option<&str>) -> DoorRow {
         holder: holder.map_or(Holder::Nobody, |name| Holder::Partner(partner(name))),
         version: 10,
         revision: Some(5),
-        access: Vec::new(),
+        access: Default::default(),
         access_revision: 3,
         lock_revision: Some(3),
         sync_required: Some(false),

@@ -128,7 +128,7 @@ fn an_unknown_name_is_refused_with_the_nearest_one_and_the_other_doors_proceed()
 fn a_name_that_two_doors_have_is_refused_with_both_candidates() {
     let mut world = World::good();
     let mut twin = door_row("Twin", None);
-    twin.name = "Unit 103".to_owned();
+    twin.name = "Unit 103".into();
     world.add_row(twin);
     world.assignment("pool-tours", |spec| {
         spec.doors = Some(strings(&["Pool", "Unit 103"]))
@@ -157,16 +157,16 @@ fn an_ambiguous_door_is_meant_by_its_uuid() {
 #[test]
 fn a_door_renamed_in_door_os_stays_the_same_door() {
     let mut world = World::good();
-    world.row("Pool").name = "Rooftop Pool".to_owned();
+    world.row("Pool").name = "Rooftop Pool".into();
     assert_quiet(&world.plan());
 }
 
 #[test]
 fn a_name_that_now_means_another_door_neither_grants_nor_revokes() {
     let mut world = World::good();
-    world.row("Pool").name = "Old Pool".to_owned();
+    world.row("Pool").name = "Old Pool".into();
     let mut other = door_row("New Pool", None);
-    other.name = "Pool".to_owned();
+    other.name = "Pool".into();
     world.add_row(other);
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
@@ -189,9 +189,9 @@ fn a_pin_ends_when_nothing_declares_the_name() {
     let mut world = World::good();
     world.remove("pool-tours");
     world.pass();
-    world.row("Pool").name = "Old Pool".to_owned();
+    world.row("Pool").name = "Old Pool".into();
     let mut other = door_row("New Pool", None);
-    other.name = "Pool".to_owned();
+    other.name = "Pool".into();
     world.add_row(other);
     world.plan();
     world.declare("pool-tours", assignment("TourPass", &["Pool"]));
@@ -209,7 +209,7 @@ fn a_pin_ends_when_nothing_declares_the_name() {
 #[test]
 fn a_door_that_left_the_building_is_refused_and_its_lock_is_still_owed() {
     let mut world = World::good();
-    world.observed.doors.retain(|row| row.name != "Pool");
+    world.observed.doors.retain(|row| *row.name != *"Pool");
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["DoorNotFound pool-tours.yaml:11"]);

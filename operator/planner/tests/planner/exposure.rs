@@ -164,7 +164,7 @@ fn a_stale_row_or_a_missing_one_makes_it_unknown() {
         Tri::Unknown,
         Reason::ObservationIncomplete,
     );
-    world.observed.doors.retain(|row| row.name != "Pool");
+    world.observed.doors.retain(|row| *row.name != *"Pool");
     world.observed.incomplete = Some("cut".to_owned());
     world.plan();
     assert_pool(

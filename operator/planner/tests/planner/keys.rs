@@ -244,8 +244,8 @@ fn a_door_of_an_unknown_name_is_refused_and_the_key_keeps_its_other_doors() {
 #[test]
 fn a_door_name_that_means_another_door_leaves_the_key_as_it_is() {
     let mut world = World::good();
-    world.row("Unit 102").name = "Unit 102 old".to_owned();
-    world.row("Unit 103").name = "Unit 102".to_owned();
+    world.row("Unit 102").name = "Unit 102 old".into();
+    world.row("Unit 103").name = "Unit 102".into();
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["IdentityChanged vacant-tours.yaml:12"]);

@@ -362,7 +362,7 @@ fn first_contact_with_a_lock_that_is_not_proven_is_an_unknown_history() {
 fn a_door_that_is_gone_owes_until_somebody_attests_it() {
     let mut world = World::good();
     world.remove("pool-tours");
-    world.observed.doors.retain(|row| row.name != "Pool");
+    world.observed.doors.retain(|row| *row.name != *"Pool");
     world.plan();
     assert_eq!(opens(&world, "Pool"), [partner("TourPass")]);
     opendoor_planner::exposure::attest(&mut world.ledger, crate::world::door("Pool"), world.now);
@@ -374,7 +374,7 @@ fn a_door_that_is_gone_owes_until_somebody_attests_it() {
 #[test]
 fn a_door_that_is_gone_and_owes_nothing_is_forgotten() {
     let mut world = World::good();
-    world.observed.doors.retain(|row| row.name != "Unit 103");
+    world.observed.doors.retain(|row| *row.name != *"Unit 103");
     world.plan();
     assert!(
         !world

@@ -175,7 +175,7 @@ fn of_more_doors_than_a_status_holds_the_first_are_named() {
     for number in 0..1_003_u128 {
         let mut row = like.clone();
         row.uuid = DoorUuid(uuid::Uuid::from_u128(0xffff_0000 + number));
-        row.name = format!("Store {number:04}");
+        row.name = format!("Store {number:04}").into();
         world.observed.doors.push(row);
     }
     world.observed.doors.sort_by_key(|row| row.uuid);
@@ -259,8 +259,8 @@ fn an_exception_whose_name_now_means_another_door_grants_neither() {
     spec.except_doors = Some(strings(&["Unit 102"]));
     world.declare("units", spec);
     world.pass();
-    world.row("Unit 102").name = "Unit 102 old".to_owned();
-    world.row("Unit 103").name = "Unit 102".to_owned();
+    world.row("Unit 102").name = "Unit 102 old".into();
+    world.row("Unit 103").name = "Unit 102".into();
     let plan = world.plan();
     assert_eq!(lines(&plan), [""; 0]);
     assert!(refusals(&plan).contains(&"IdentityChanged units.yaml:31".to_owned()));
@@ -277,7 +277,7 @@ fn an_exception_that_left_the_building_does_not_stop_its_selector() {
     spec.except_doors = Some(strings(&["Unit 103", "Unit 102"]));
     world.declare("units", spec);
     world.plan();
-    world.observed.doors.retain(|row| row.name != "Unit 103");
+    world.observed.doors.retain(|row| *row.name != *"Unit 103");
     assert_eq!(
         lines(&world.plan()),
         ["AssignDoor Unit 101: none -> Parcel Runner @units.yaml:8"]

@@ -107,7 +107,7 @@ impl World {
         for row in &mut doors {
             // A door that holds somebody shows it in its access.
             if let Holder::Partner(partner) = row.holder {
-                row.access = vec![opendoor_planner::observed::Access {
+                row.access = smallvec::smallvec![opendoor_planner::observed::Access {
                     partner,
                     via: opendoor_planner::observed::Via::Door,
                     revision: 2,

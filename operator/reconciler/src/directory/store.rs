@@ -465,7 +465,7 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(state.path()).unwrap();
         let mut ledger = Ledger::new(building());
-        ledger.door_mut(DoorUuid(Uuid::from_u128(1))).name = Some(String::from("Front"));
+        ledger.door_mut(DoorUuid(Uuid::from_u128(1))).name = Some("Front".into());
         store.commit(&mut ledger, &[]).await.unwrap();
         for damage in ["x''", "x'ff'", "x'0109'", "'text'"] {
             store

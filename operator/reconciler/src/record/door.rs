@@ -10,6 +10,7 @@ use opendoor_planner::ledger::{
 };
 use opendoor_planner::owner::{Owner as Said, OwnerId, OwnerKind};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 use super::{Id, RecordError, damaged, id};
@@ -128,15 +129,12 @@ impl<'a> Door<'a> {
     }
 
     pub(super) fn record(self, owners: &mut Owners) -> Result<DoorRecord, RecordError> {
-        // As large as they need to be: there are as many of these as doors.
-        let mut claims = Vec::with_capacity(self.claims.len());
-        claims.extend(self.claims.into_iter().map(|claim| claim.claim(owners)));
-        let mut may_open = Vec::with_capacity(self.may_open.len());
-        for entry in self.may_open {
-            may_open.push(entry.entry(owners)?);
-        }
+        let claims = self.claims.into_iter().map(|claim| claim.claim(owners));
+        let claims = claims.collect();
+        let may_open = self.may_open.into_iter().map(|entry| entry.entry(owners));
+        let may_open = may_open.collect::<Result<_, _>>()?;
         Ok(DoorRecord {
-            name: self.name.map(str::to_owned),
+            name: self.name.map(Box::from),
             claims,
             seen: self.seen.map(StoredSeen::seen).transpose()?,
             may_open,
@@ -240,7 +238,7 @@ impl<'a> StoredSeen<'a> {
             version: self.version,
             access_revision: self.access_revision,
             lock_revision: self.lock_revision,
-            serial: self.serial.map(Box::from),
+            serial: self.serial.map(SmolStr::from),
             proven: self.proven,
             inherited,
         })
@@ -249,23 +247,16 @@ impl<'a> StoredSeen<'a> {
 
 impl<'a> Entry<'a> {
     fn of(entry: &'a MayOpen) -> Self {
-        let MayOpen {
-            partner,
-            via,
-            revision,
-            intent,
-            gone,
-        } = entry;
-        let gone = gone.as_deref();
+        let gone = entry.gone.as_deref();
         Self {
-            partner: id(partner.0),
-            via: match via {
+            partner: id(entry.partner.0),
+            via: match entry.via {
                 EntryVia::Door => Via::Door,
                 EntryVia::Key(key) => Via::Key(id(key.0)),
                 EntryVia::NewKey => Via::NewKey,
             },
-            revision: *revision,
-            intent: *intent,
+            revision: entry.revision(),
+            intent: entry.intent(),
             gone_since: gone.map(|gone| Moment::of(gone.since)),
             cause: gone.and_then(|gone| gone.cause.as_ref()).map(Owner::of),
             attested: gone.and_then(|gone| gone.attested).map(Moment::of),
@@ -282,17 +273,19 @@ impl<'a> Entry<'a> {
             (None, None, None) => None,
             (None, _, _) => return Err(damaged("an entry says who took it away, but not when")),
         };
-        Ok(MayOpen {
-            partner: PartnerUuid(Uuid::from_bytes(self.partner)),
-            via: match self.via {
-                Via::Door => EntryVia::Door,
-                Via::Key(key) => EntryVia::Key(KeyUuid(Uuid::from_bytes(key))),
-                Via::NewKey => EntryVia::NewKey,
-            },
-            revision: self.revision,
-            intent: self.intent,
-            gone,
-        })
+        let partner = PartnerUuid(Uuid::from_bytes(self.partner));
+        let via = match self.via {
+            Via::Door => EntryVia::Door,
+            Via::Key(key) => EntryVia::Key(KeyUuid(Uuid::from_bytes(key))),
+            Via::NewKey => EntryVia::NewKey,
+        };
+        let entry = match (self.revision, self.intent) {
+            (Some(revision), None) => MayOpen::shown(partner, via, revision),
+            (None, Some(intent)) => MayOpen::intended(partner, via, intent),
+            (None, None) => MayOpen::unseen(partner, via),
+            (Some(_), Some(_)) => return Err(damaged("an entry is both shown and intended")),
+        };
+        Ok(entry.owing(gone))
     }
 }
 

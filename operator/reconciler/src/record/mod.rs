@@ -117,7 +117,7 @@ pub(crate) fn decode_head(bytes: &[u8]) -> Result<Head, RecordError> {
     head.door_pins = stored
         .door_pins
         .into_iter()
-        .map(|(name, door)| (name.to_owned(), DoorUuid(Uuid::from_bytes(door))))
+        .map(|(name, door)| (name.into(), DoorUuid(Uuid::from_bytes(door))))
         .collect();
     Ok(head)
 }
@@ -200,7 +200,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
     .map_err(damaged)?;
     let door_pins = door_pins
         .iter()
-        .map(|(name, door)| (name.as_str(), id(door.0)))
+        .map(|(name, door)| (&**name, id(door.0)))
         .collect();
     let stored = StoredHead {
         door_pins,

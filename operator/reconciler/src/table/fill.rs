@@ -106,7 +106,7 @@ pub(super) fn keys(
         doors: observed
             .doors
             .iter()
-            .map(|row| (row.name.clone(), row.uuid))
+            .map(|row| (row.name.to_string(), row.uuid))
             .collect(),
         said,
         file,

@@ -16,6 +16,7 @@ use opendoor_planner::writes::{KeyPatch, Write};
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
+use smol_str::SmolStr;
 use uuid::Uuid;
 
 pub(crate) fn ledger() -> impl Strategy<Value = Ledger> {
@@ -66,10 +67,10 @@ fn record() -> impl Strategy<Value = DoorRecord> {
         option::of(unknown()),
     )
         .prop_map(|(name, claims, seen, may_open, unknown)| DoorRecord {
-            name,
-            claims,
+            name: name.map(String::into_boxed_str),
+            claims: claims.into(),
             seen,
-            may_open,
+            may_open: may_open.into(),
             unknown: unknown.map(Box::new),
         })
 }
@@ -88,7 +89,7 @@ fn seen() -> impl Strategy<Value = Seen> {
                 version,
                 access_revision,
                 lock_revision,
-                serial: serial.map(String::into_boxed_str),
+                serial: serial.map(SmolStr::from),
                 proven,
                 inherited: inherited.map(|(lock_revision, last_full_sync)| {
                     Box::new(Inherited {
@@ -106,20 +107,20 @@ fn entry() -> impl Strategy<Value = MayOpen> {
         Just(EntryVia::NewKey),
         uuid().prop_map(|key| EntryVia::Key(KeyUuid(key))),
     ];
-    (
-        uuid(),
-        via,
-        any::<Option<i64>>(),
-        any::<Option<u64>>(),
-        option::of(gone()),
-    )
-        .prop_map(|(partner, via, revision, intent, gone)| MayOpen {
-            partner: PartnerUuid(partner),
-            via,
-            revision,
-            intent,
-            gone: gone.map(Box::new),
-        })
+    let stage = prop_oneof![
+        any::<i64>().prop_map(|revision| (Some(revision), None)),
+        any::<u64>().prop_map(|intent| (None, Some(intent))),
+        Just((None, None)),
+    ];
+    (uuid(), via, stage, option::of(gone())).prop_map(|(partner, via, stage, gone)| {
+        let partner = PartnerUuid(partner);
+        let entry = match stage {
+            (Some(revision), _) => MayOpen::shown(partner, via, revision),
+            (None, Some(intent)) => MayOpen::intended(partner, via, intent),
+            (None, None) => MayOpen::unseen(partner, via),
+        };
+        entry.owing(gone.map(Box::new))
+    })
 }
 
 fn gone() -> impl Strategy<Value = Gone> {
@@ -151,7 +152,7 @@ fn head() -> impl Strategy<Value = Head> {
         option::of(any::<String>()),
         option::of(any::<String>()),
         btree_map(owner(), accepted(), 0..4),
-        btree_map(any::<String>(), uuid().prop_map(DoorUuid), 0..4),
+        btree_map(any::<Box<str>>(), uuid().prop_map(DoorUuid), 0..4),
         btree_map(any::<String>(), partner(), 0..3),
         btree_map(uuid().prop_map(KeyUuid), key(), 0..3),
     );

@@ -22,7 +22,7 @@ use super::{at, cause};
 pub fn row(number: u128, name: &str, connected: Option<bool>) -> DoorRow {
     DoorRow {
         uuid: DoorUuid(Uuid::from_u128(number)),
-        name: name.to_owned(),
+        name: name.into(),
         door_type: None,
         accessibility: None,
         connected,
@@ -31,7 +31,7 @@ pub fn row(number: u128, name: &str, connected: Option<bool>) -> DoorRow {
         holder: Holder::Partner(PartnerUuid(Uuid::from_u128(77))),
         version: 1,
         revision: Some(1),
-        access: Vec::new(),
+        access: Default::default(),
         access_revision: 1,
         lock_revision: None,
         sync_required: None,
