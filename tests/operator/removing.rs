@@ -131,7 +131,7 @@ fn a_deleted_object_stays_until_its_access_is_gone_and_one_that_retains_leaves_i
 fn an_assignment_that_is_renamed_never_flaps_a_lock() {
     let site = Site::new("Apply");
     // Longer than two commands take on a busy machine.
-    site.apply(&portfolio("Apply").replace("removalDelay: 1s", "removalDelay: 30s"));
+    site.apply(&portfolio("Apply").replace("removalDelay: 1s", "removalDelay: 10s"));
     let _operator = site.operator("a");
     site.apply(&assignment(
         "old",
