@@ -74,6 +74,10 @@ impl Oracle {
         causes: &[std::rc::Rc<Declared>],
         in_round: bool,
     ) -> Result<(), Broken> {
+        // What we took away is ours no more, whoever puts it there again.
+        for lost in door.lost().iter().filter(|lost| lost.key.is_none()) {
+            self.surely_ours.remove(&(door.door, lost.partner));
+        }
         if self.approved.contains(&change.call) {
             return Ok(());
         }

@@ -57,6 +57,9 @@ impl Retained {
 impl Oracle {
     /// Objects are gone that may have said that what they gave stays.
     pub(super) fn retire(&mut self, retired: Vec<Retired>, declared: &Declared) {
+        // One that came back may go another way the next time.
+        let memory = &self.memory;
+        self.retained.owners.retain(|owner| memory.is_gone(owner));
         for Retired {
             owner,
             said,
