@@ -17,7 +17,7 @@ use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
 use opendoor_planner::observed::Observed;
 use opendoor_planner::owner::{OwnerId, OwnerKind};
-use opendoor_planner::plan::{Named, Plan, Summary, Waiting, WaitingKind};
+use opendoor_planner::plan::{Named, Plan, Waiting, WaitingKind};
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::gather::Target;
 use opendoor_reconciler::pass::PassReport;
@@ -143,16 +143,7 @@ fn plan_of(
         plan_id: said.id,
         hold_id: said.hold_id,
         complete: said.complete,
-        summary: Summary {
-            grants: said.summary.grants,
-            removals: said.summary.removals,
-            key_creates: said.summary.key_creates,
-            key_updates: said.summary.key_updates,
-            key_deletes: said.summary.key_deletes,
-            held: said.summary.held,
-            refused: said.summary.refused,
-            door_visits: said.summary.door_visits,
-        },
+        summary: said.summary,
         doors: usize::try_from(counts.doors).unwrap_or_default(),
         keys: usize::try_from(counts.keys).unwrap_or_default(),
         waiting: visits(objects, property),

@@ -7,6 +7,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+// The counts that a plan is published with are those it has.
+pub use opendoor_api::PlanSummary as Summary;
+
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
 use crate::ledger::Fingerprint;
 use crate::owner::{Cause, OwnerId};
@@ -65,28 +68,6 @@ pub struct Plan {
     /// Things worth saying that change nothing.
     #[serde(skip)]
     pub notes: Vec<String>,
-}
-
-/// Counts of a plan. `grants` and `removals` count (door, partner) pairs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Summary {
-    /// Pairs that gain access.
-    pub grants: u32,
-    /// Pairs that lose access over all their paths.
-    pub removals: u32,
-    /// Keys made.
-    pub key_creates: u32,
-    /// Keys changed or converted.
-    pub key_updates: u32,
-    /// Keys deleted.
-    pub key_deletes: u32,
-    /// Steps held.
-    pub held: u32,
-    /// Refusals.
-    pub refused: u32,
-    /// Doors that somebody must visit if the plan is performed.
-    pub door_visits: u32,
 }
 
 /// What a step does.

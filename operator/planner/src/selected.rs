@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::declared::Spec;
 use crate::ids::DoorUuid;
 use crate::intake::Taken;
-use crate::key_steps::door_name;
 use crate::ledger::Ledger;
 use crate::observed::{Holder, Observed};
 
@@ -54,13 +53,11 @@ pub(crate) fn selected(
         .map(|(at, mut doors)| {
             doors.sort_unstable();
             doors.dedup();
-            let mut names: Vec<String> = doors
-                .into_iter()
-                .map(|door| door_name(observed, door))
-                .collect();
-            names.sort();
+            let rows = doors.into_iter().filter_map(|door| observed.door(door));
+            let mut names: Vec<&str> = rows.map(|row| &*row.name).collect();
+            names.sort_unstable();
             let more = names.len().saturating_sub(NAMED);
-            names.truncate(NAMED);
+            let names = names.into_iter().take(NAMED).map(str::to_owned).collect();
             (at, Selected { names, more })
         })
         .collect()

@@ -1,6 +1,6 @@
 //! What a Property says of its plan: how much is left, and the first of it by name.
 
-use opendoor_api::{Cause, PlanReport, PlanSummary, PlannedStep, RefusedStep};
+use opendoor_api::{Cause, PlanReport, PlannedStep, RefusedStep};
 use opendoor_planner::plan::{KeySettings, Plan, Step, Value};
 
 use super::{LONGEST_NAME, bounded, count, more};
@@ -13,7 +13,6 @@ const REFUSED_SHOWN: usize = 10;
 /// What is left, in the order of the plan.
 #[must_use]
 pub(super) fn plan_report(plan: &Plan) -> PlanReport {
-    let summary = &plan.summary;
     let (held, left): (Vec<&Step>, Vec<&Step>) =
         plan.steps.iter().partition(|step| step.held.is_some());
     let named = |steps: &[&Step]| {
@@ -27,16 +26,7 @@ pub(super) fn plan_report(plan: &Plan) -> PlanReport {
         id: plan.plan_id.clone(),
         hold_id: plan.hold_id.clone(),
         complete: plan.complete,
-        summary: PlanSummary {
-            grants: summary.grants,
-            removals: summary.removals,
-            key_creates: summary.key_creates,
-            key_updates: summary.key_updates,
-            key_deletes: summary.key_deletes,
-            held: summary.held,
-            refused: summary.refused,
-            door_visits: summary.door_visits,
-        },
+        summary: plan.summary,
         steps: named(&left),
         more_steps: more(left.len(), STEPS_SHOWN),
         held: named(&held),

@@ -53,40 +53,38 @@ pub(super) fn unmanaged(
             continue;
         };
         for access in &row.access {
-            let (declared, via) = match access.via {
-                Via::Door => (!doors.contains(&row.uuid), String::from("door")),
-                Via::Key(key) => (
-                    !keys.contains(&key) && !doors_of_keys.contains(&(key, row.uuid)),
-                    way(key),
-                ),
+            let declared = match access.via {
+                Via::Door => !doors.contains(&row.uuid),
+                Via::Key(key) => !keys.contains(&key) && !doors_of_keys.contains(&(key, row.uuid)),
             };
             if declared {
                 continue;
             }
-            let view = view_of(ledger, observed, &[], row.uuid, record);
-            all.push(UnmanagedAccess {
+            let named = UnmanagedAccess {
                 door: Some(name(&row.name)),
                 partner: name(&partner_name(ledger, observed, access.partner)),
-                via,
-                reason: verdict(view, access.partner, now)
-                    .reason
-                    .as_str()
-                    .to_owned(),
-            });
+                via: match access.via {
+                    Via::Door => String::from("door"),
+                    Via::Key(key) => way(key),
+                },
+                reason: String::new(),
+            };
+            all.push((named, Some((row.uuid, record, access.partner))));
         }
     }
     // A key without doors opens nothing, and is there all the same.
     for row in keys.iter().filter_map(|key| observed.key(*key)) {
         if let Some(partner) = row.partner.filter(|_| row.doors.is_empty()) {
-            all.push(UnmanagedAccess {
+            let named = UnmanagedAccess {
                 door: None,
                 partner: name(&partner_name(ledger, observed, partner)),
                 via: way(row.uuid),
-                reason: Reason::Unmanaged.as_str().to_owned(),
-            });
+                reason: String::new(),
+            };
+            all.push((named, None));
         }
     }
-    all.sort_by(|a, b| {
+    all.sort_by(|(a, _), (b, _)| {
         (a.door.is_none(), &a.door, &a.partner, &a.via).cmp(&(
             b.door.is_none(),
             &b.door,
@@ -95,8 +93,18 @@ pub(super) fn unmanaged(
         ))
     });
     let rest = more(all.len(), SHOWN);
-    all.truncate(SHOWN);
-    (all, rest)
+    // What is known of a lock takes longer to find than what is there: only for those that are shown.
+    let shown = all.into_iter().take(SHOWN).map(|(named, at)| {
+        let reason = at.map_or(Reason::Unmanaged, |(door, record, partner)| {
+            let view = view_of(ledger, observed, &[], door, record);
+            verdict(view, partner, now).reason
+        });
+        UnmanagedAccess {
+            reason: reason.as_str().to_owned(),
+            ..named
+        }
+    });
+    (shown.collect(), rest)
 }
 
 #[cfg(test)]
