@@ -54,8 +54,8 @@ enum State {
     Kept,
     /// It is being deleted: nothing new is begun.
     Going,
-    /// There is none, or we may not keep it: a namespace is worked in for as long as the rights last.
-    Unkeepable,
+    /// There is none, or we may not keep it: a namespace is worked in for as long as the rights last, once that is said.
+    Unkeepable { said: bool },
     /// The API server did not say.
     Unknown,
 }
@@ -86,7 +86,7 @@ impl Rights {
             let turn = self.turn.read().await;
             let known = self.known.borrow().get(namespace).copied();
             match known.map(|known| (known.state, known.looked.elapsed())) {
-                Some((State::Kept | State::Unkeepable, age)) if age < FRESH => {
+                Some((State::Kept | State::Unkeepable { said: true }, age)) if age < FRESH => {
                     return Some(Hold(Some(turn)));
                 }
                 Some((State::Going | State::Unknown, age)) if age < SOON => return None,
@@ -107,8 +107,8 @@ impl Rights {
         let wait = match (known.state, is_waited_for(context, namespace)) {
             (State::Loose, true) | (State::Kept, false) => Duration::ZERO,
             (State::Unknown, _) | (State::Going, false) => SOON,
-            (State::Kept | State::Going | State::Unkeepable, true) => NOW_AND_THEN,
-            (State::Loose | State::Unkeepable, false) => return None,
+            (State::Kept | State::Going | State::Unkeepable { .. }, true) => NOW_AND_THEN,
+            (State::Loose | State::Unkeepable { .. }, false) => return None,
         };
         Some(wait.saturating_sub(known.looked.elapsed()))
     }
@@ -124,13 +124,16 @@ impl Rights {
         let state = match write(context, namespace, binding, wanted).await {
             Ok(state) => state,
             Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_not_found() => {
-                if wanted && before != Some(State::Unkeepable) {
+                let said = before == Some(State::Unkeepable { said: true });
+                if wanted && !said {
                     tracing::warn!(
                         namespace, binding, error = %status.message,
                         "the RoleBinding cannot be kept: if the namespace is deleted, its objects may hang in it"
                     );
                 }
-                State::Unkeepable
+                State::Unkeepable {
+                    said: said || wanted,
+                }
             }
             Err(error) => {
                 tracing::warn!(namespace, binding, error = %crate::said(&error), "the RoleBinding cannot be looked at");
