@@ -1,7 +1,9 @@
 //! The operator: watches, decides what is due, and keeps at most so many passes under way.
 
+mod intake;
+mod leases;
+
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,8 +13,6 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use kube::Client;
-use kube::api::DynamicObject;
-use opendoor_api::Kind;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -24,7 +24,7 @@ use crate::events::Events;
 use crate::ledgers::ClusterLedgers;
 use crate::measure::measure_process;
 use crate::metrics::Metrics;
-use crate::objects::{Name, Seen};
+use crate::objects::Name;
 use crate::passes::{Next, pass_over};
 use crate::portfolios::report_portfolio;
 use crate::queue::Queue;
@@ -380,185 +380,6 @@ impl Controller {
                     read_ledgers(context).await
                 }));
             }
-        }
-    }
-
-    fn take(&mut self, change: Change) {
-        match change {
-            Change::There(kind, object) => {
-                if self.is_known(kind, &object) {
-                    return;
-                }
-                let seen = Seen::read(kind, *object);
-                let name = seen.name.clone();
-                self.binding_may_be_due(&name.namespace);
-                let (before, changed) = self.context.objects.borrow_mut().put(seen);
-                tracing::debug!(%kind, object = %name, changed, "seen");
-                if changed {
-                    let now = self.context.object(kind, &name);
-                    self.changed(before.iter().chain(&now));
-                }
-            }
-            Change::Gone(kind, name) => {
-                self.binding_may_be_due(&name.namespace);
-                let before = self.context.objects.borrow_mut().remove(kind, &name);
-                self.changed(before.iter());
-            }
-            Change::Listed(kind, scope, listed) => {
-                let gone = self
-                    .context
-                    .objects
-                    .borrow_mut()
-                    .keep_only(kind, &listed, |name| {
-                        scope.as_ref().is_none_or(|scope| *scope == name.namespace)
-                    });
-                self.changed(gone.iter());
-                for seen in &gone {
-                    self.binding_may_be_due(&seen.name.namespace);
-                }
-                self.context.health.listed(kind, scope);
-            }
-            Change::Failed(kind, scope, why) => {
-                tracing::warn!(%kind, error = %why, "the watch failed and is begun again");
-                self.context.health.failed(kind, scope, why);
-            }
-        }
-    }
-
-    /// Whether it is what the API server answered to a write of ours: that was taken in already.
-    fn is_known(&self, kind: Kind, object: &DynamicObject) -> bool {
-        let metadata = &object.metadata;
-        let (Some(uid), Some(version)) = (&metadata.uid, &metadata.resource_version) else {
-            return false;
-        };
-        let name = Name::new(
-            metadata.namespace.as_deref().unwrap_or_default(),
-            metadata.name.as_deref().unwrap_or_default(),
-        );
-        let objects = self.context.objects.borrow();
-        objects.knows(kind, &name, uid, version)
-    }
-
-    /// Something in a namespace begins or ends to wait for us, perhaps.
-    fn binding_may_be_due(&mut self, namespace: &str) {
-        let all = &self.context.config.namespaces;
-        if self.context.rights.are_bound() && all.iter().any(|listed| listed == namespace) {
-            let place = Name::new(namespace, "");
-            self.bindings.changed(&place, Instant::now());
-        }
-    }
-
-    /// Marks what objects belong to as changed.
-    fn changed<'a>(&mut self, objects: impl Iterator<Item = &'a Rc<Seen>>) {
-        let now = Instant::now();
-        for seen in objects {
-            let namespace = &seen.name.namespace;
-            match seen.kind {
-                Kind::Property | Kind::DoorSyncOrder => self.queue.changed(&seen.name, now),
-                Kind::DoorAssignment | Kind::PartnerKey => {
-                    if let Some(property) = &seen.property {
-                        self.queue.changed(&Name::new(namespace, property), now);
-                    }
-                    // What was accepted for another Property stays that one's.
-                    let Some(owner) = seen.owner() else {
-                        continue;
-                    };
-                    for (_, known) in self.context.ledgers.of_object(&seen.uid) {
-                        if known.property.namespace == *namespace
-                            && Some(&known.property.name) != seen.property.as_ref()
-                            && known.head.accepted.contains_key(&owner)
-                        {
-                            self.queue.changed(&known.property, now);
-                        }
-                    }
-                }
-                Kind::Portfolio => {
-                    self.portfolios.changed(&seen.name, now);
-                    let properties: Vec<Name> = self
-                        .context
-                        .objects
-                        .borrow()
-                        .of(Kind::Property, namespace)
-                        .map(|property| property.name.clone())
-                        .collect();
-                    for property in properties {
-                        self.queue.changed(&property, now);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Shards there is work for.
-    fn needed(&self) -> BTreeSet<u8> {
-        self.context.shards_of.borrow().values().copied().collect()
-    }
-
-    fn wants_new_shards(&self) -> bool {
-        // A Property whose shard nobody asked for yet: do not wait a whole period.
-        self.needed() != *self.context.asked_shards.borrow()
-    }
-
-    /// Begins to renew what is ours.
-    fn renew(&self, mut shards: Shards) -> Renewing {
-        let needed = self.needed();
-        *self.context.asked_shards.borrow_mut() = needed.clone();
-        let busy: BTreeSet<u8> = {
-            let at_work = self.context.at_work.borrow();
-            let of = self.context.shards_of.borrow();
-            at_work
-                .values()
-                .filter_map(|name| of.get(name).copied())
-                .collect()
-        };
-        Box::pin(async move {
-            let patience = shards.period() * 2;
-            let renewed = tokio::time::timeout(patience, shards.renew(&needed, &busy)).await;
-            (shards, renewed.ok())
-        })
-    }
-
-    /// Takes in what a renewal changed.
-    fn renewed(&mut self, renewed: Option<Result<Renewal, kube::Error>>) {
-        let Some(result) = renewed else {
-            tracing::warn!("leases were not renewed in time; they are tried again");
-            return;
-        };
-        let Some(Renewal { gained, lost }) = self.context.note("renew leases", result) else {
-            return;
-        };
-        if !lost.is_empty() {
-            tracing::info!(?lost, "shards given up or lost");
-            // Their Properties are measured by another replica from now on.
-            for (property, shard) in self.context.shards_of.borrow().iter() {
-                if lost.contains(shard) {
-                    self.context.metrics.forget(property);
-                }
-            }
-        }
-        if gained.is_empty() {
-            return;
-        }
-        tracing::info!(?gained, "shards gained");
-        // Whoever had them may have written since our ledgers were read.
-        self.ledgers_read = false;
-        self.working.push(read_ledgers(Rc::clone(&self.context)));
-        let now = Instant::now();
-        let of: BTreeMap<Name, u8> = self.context.shards_of.borrow().clone();
-        for (property, shard) in of {
-            if gained.contains(&shard) {
-                self.queue.at(&property, now);
-            }
-        }
-        let portfolios: Vec<Name> = self
-            .context
-            .objects
-            .borrow()
-            .all(Kind::Portfolio)
-            .map(|seen| seen.name.clone())
-            .collect();
-        for portfolio in portfolios {
-            self.portfolios.at(&portfolio, now);
         }
     }
 }
