@@ -15,6 +15,17 @@ pub const GROUP_VERSION: &str = "opendoor.dev/v1alpha1";
 pub(crate) const NAME: &str = r"^\S(.*\S)?$";
 /// The longest name in DOOR OS we accept.
 pub(crate) const NAME_MAX: u32 = 200;
+
+/// Whether a text can stand where an object names a door, a key, a partner or a building: the schema's own pattern
+/// and bounds, and nothing that a terminal or a log would take for more than text.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let length = text.chars().count();
+    let ends = [text.chars().next(), text.chars().next_back()];
+    (1..=NAME_MAX as usize).contains(&length)
+        && !ends.into_iter().flatten().any(char::is_whitespace)
+        && !text.chars().any(char::is_control)
+}
 /// A uuid as DOOR OS prints it.
 pub(crate) const UUID: &str =
     r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";

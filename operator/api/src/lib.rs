@@ -27,7 +27,7 @@ mod suggest;
 mod wording;
 pub mod yaml;
 
-pub use common::{DeletionPolicy, GROUP, GROUP_VERSION, LocalRef, SecretRef, VERSION};
+pub use common::{DeletionPolicy, GROUP, GROUP_VERSION, LocalRef, SecretRef, VERSION, is_name};
 pub use crds::{crd_yaml, crds, file_name, regenerate_command};
 pub use door_assignment::{
     Accessibility, AssignedDoorStatus, DoorAssignment, DoorAssignmentSpec, DoorAssignmentStatus,

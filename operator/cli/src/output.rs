@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::io::Write as _;
 
-use opendoor_planner::plan::Plan;
 use opendoor_reconciler::change::ChangeReport;
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::table::TablePlan;
 
 use crate::args::Output as Form;
 use crate::connect::Connection;
@@ -117,12 +117,12 @@ impl Output {
     }
 
     /// Prints plans made against a table of doors.
-    pub fn table_plans(&self, plans: &[Plan]) {
+    pub fn table_plans(&self, planned: &TablePlan) {
         let text = match self.form {
-            Form::Json => pretty(&render::json::table_plans(plans)),
-            Form::Markdown => render::markdown::plans(plans),
-            Form::Clicks => render::clicks::plans(plans),
-            Form::Text | Form::Html => render::text::plans(plans),
+            Form::Json => pretty(&render::json::table_plans(planned)),
+            Form::Markdown => render::markdown::plans(planned),
+            Form::Clicks => render::clicks::plans(planned),
+            Form::Text | Form::Html => render::text::plans(planned),
         };
         self.print(&text);
     }

@@ -284,7 +284,7 @@ impl<T: Transport> DoorOs for Client<T> {
             incomplete,
         } = listing::look(self, building.uuid).await?;
         let time = self.time();
-        let simulated = time.filter(|time| time.simulated && self.follow_simulated_time);
+        let simulated = time.filter(|time| time.simulated);
         Ok(Observed {
             building: building.uuid,
             building_name: building.name.clone(),
@@ -293,7 +293,7 @@ impl<T: Transport> DoorOs for Client<T> {
             doors,
             keys,
             incomplete,
-            clock_skewed: simulated.is_none() && time.is_some_and(|time| time.skewed()),
+            clock_skewed: time.is_some_and(|time| time.skewed()),
         })
     }
 
@@ -325,6 +325,9 @@ impl<T: Transport> DoorOs for Client<T> {
     }
 
     fn time(&self) -> Option<ServerTime> {
-        self.courier.clock.read()
+        self.courier.clock.read().map(|time| ServerTime {
+            simulated: time.simulated && self.follow_simulated_time,
+            ..time
+        })
     }
 }

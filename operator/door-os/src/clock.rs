@@ -15,7 +15,7 @@ pub struct ServerTime {
     pub date: Timestamp,
     /// When that answer arrived, by the monotonic clock.
     pub arrived: Instant,
-    /// The answer says that it comes from a simulator on this machine, whose time is the world's.
+    /// The answer says that it comes from a simulator on this machine, whose time is the world's, and is now for us too.
     pub simulated: bool,
     /// DOOR's clock minus ours at that moment; positive: DOOR's is ahead.
     pub skew: SignedDuration,
@@ -29,10 +29,10 @@ impl ServerTime {
     }
 
     /// Whether our clock and DOOR's are further apart than the two minutes that time-driven changes
-    /// tolerate.
+    /// tolerate. A simulator's clock may be advanced, and we follow it.
     #[must_use]
     pub fn skewed(&self) -> bool {
-        self.skew.abs() > SignedDuration::from_mins(2)
+        !self.simulated && self.skew.abs() > SignedDuration::from_mins(2)
     }
 
     fn at(&self, instant: Instant) -> Timestamp {

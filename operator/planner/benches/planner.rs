@@ -311,6 +311,7 @@ fn declared(doors: usize) -> Declared {
     objects.sort_by(|a, b| a.owner.cmp(&b.owner));
     let owner = OwnerId::new(OwnerKind::Property, "property", None);
     Declared {
+        unread: false,
         property: DeclaredProperty {
             name: owner.name.clone(),
             cause: Cause::of(&owner),

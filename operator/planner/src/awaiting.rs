@@ -10,7 +10,7 @@ use crate::intake::Taken;
 use crate::plan::{Named, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::resolve::known_uuid;
-use crate::select::fits;
+use crate::select::{Fit, fit};
 
 impl Gather<'_> {
     pub(crate) fn await_authorization(
@@ -43,7 +43,7 @@ impl Gather<'_> {
                 .observed
                 .doors
                 .iter()
-                .filter(|row| fits(selector, row) && !excepted.contains(&row.uuid))
+                .filter(|row| fit(selector, row) == Fit::Yes && !excepted.contains(&row.uuid))
                 .map(|row| (Some(row.uuid), row.name.to_string()))
                 .collect(),
             (None, None) => Vec::new(),

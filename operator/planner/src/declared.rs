@@ -66,6 +66,8 @@ pub struct Declared {
     /// What to make of accepted objects that are not among `objects`. One that is not named here
     /// was removed in the ordinary way, by its last accepted word.
     pub absent: BTreeMap<OwnerId, Absence>,
+    /// Something is written that could not be read or placed, so that nobody can tell what it declares.
+    pub unread: bool,
 }
 
 /// The Property of a building.

@@ -17,7 +17,7 @@ use crate::owner::OwnerId;
 use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
 use crate::resolve::{DoorNames, Standing, standing};
-use crate::select::fits;
+use crate::select::{Fit, fit};
 
 /// A door wanted for a partner.
 #[derive(Clone, Debug, PartialEq)]
@@ -299,10 +299,18 @@ impl<'a> Gather<'a> {
         taken: &Taken,
     ) {
         for row in &self.observed.doors {
-            if excepted.contains(&row.uuid) || !fits(selector, row) {
+            if excepted.contains(&row.uuid) {
                 continue;
             }
-            match self.vacancy_fits(selector, row) {
+            let active = match fit(selector, row) {
+                Fit::Yes => self.vacancy_fits(selector, row),
+                Fit::No => Active::No,
+                Fit::CannotTell => match self.vacancy_fits(selector, row) {
+                    Active::No => Active::No,
+                    Active::Yes | Active::CannotTell => Active::CannotTell,
+                },
+            };
+            match active {
                 Active::Yes => self.claims.push(Claim {
                     door: row.uuid,
                     partner,

@@ -54,6 +54,8 @@ pub struct Taken {
     pub first_contact: bool,
     /// Something depends on the time, and our clock and DOOR's differ.
     pub time_in_doubt: bool,
+    /// Something is declared, but nobody can tell what: it could be anything that was done by hand.
+    pub unread: bool,
 }
 
 /// An object in force: as declared now, or as last accepted.
@@ -91,6 +93,7 @@ pub fn take_in(
 ) -> Taken {
     let mut taken = Taken {
         first_contact: ledger.head.property.is_none() && ledger.doors.is_empty(),
+        unread: declared.unread,
         ..Taken::default()
     };
     (taken.stale, taken.settled) = settle::absorb(ledger, observed, now);

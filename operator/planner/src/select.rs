@@ -4,29 +4,52 @@ use opendoor_api::DoorSelector;
 
 use crate::observed::{Accessibility, DoorRow, DoorType};
 
+/// Whether a selector means a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    Yes,
+    No,
+    /// DOOR OS did not say what the selector asks for, or said a word we do not know.
+    CannotTell,
+}
+
 /// Whether a door has the type, accessibility and name that a selector asks for.
-pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> bool {
-    let type_fits = selector.door_type.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
-            opendoor_api::DoorType::Residence => DoorType::Residence,
-            opendoor_api::DoorType::Service => DoorType::Service,
-            opendoor_api::DoorType::Communal => DoorType::Communal,
-        };
-        row.door_type == Some(wanted)
+pub(crate) fn fit(selector: &DoorSelector, row: &DoorRow) -> Fit {
+    let door_type = selector.door_type.map(|wanted| match wanted {
+        opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
+        opendoor_api::DoorType::Residence => DoorType::Residence,
+        opendoor_api::DoorType::Service => DoorType::Service,
+        opendoor_api::DoorType::Communal => DoorType::Communal,
     });
-    let accessibility_fits = selector.accessibility.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::Accessibility::Communal => Accessibility::Communal,
-            opendoor_api::Accessibility::Private => Accessibility::Private,
-        };
-        row.accessibility == Some(wanted)
+    let accessibility = selector.accessibility.map(|wanted| match wanted {
+        opendoor_api::Accessibility::Communal => Accessibility::Communal,
+        opendoor_api::Accessibility::Private => Accessibility::Private,
     });
     let name_fits = selector
         .name_pattern
         .as_deref()
         .is_none_or(|pattern| matches_pattern(pattern, &row.name));
-    type_fits && accessibility_fits && name_fits
+    let parts = [
+        is(door_type, row.door_type),
+        is(accessibility, row.accessibility),
+        if name_fits { Fit::Yes } else { Fit::No },
+    ];
+    if parts.contains(&Fit::No) {
+        Fit::No
+    } else if parts.contains(&Fit::CannotTell) {
+        Fit::CannotTell
+    } else {
+        Fit::Yes
+    }
+}
+
+fn is<T: PartialEq>(wanted: Option<T>, known: Option<T>) -> Fit {
+    match (wanted, known) {
+        (None, _) => Fit::Yes,
+        (Some(_), None) => Fit::CannotTell,
+        (Some(wanted), Some(known)) if wanted == known => Fit::Yes,
+        (Some(_), Some(_)) => Fit::No,
+    }
 }
 
 /// Whether a door's name fits a pattern in which `*` stands for any text.

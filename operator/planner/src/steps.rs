@@ -86,13 +86,10 @@ impl<'a> Differences<'a> {
     }
 
     /// Access added by hand: removing what was there when `addedByHand: Remove` came into force
-    /// waits for approval once.
+    /// waits for approval once. So does what is found while something declared cannot be read: it may be just that.
     pub(crate) fn first_pass(&self) -> Option<Reason> {
-        self.ledger
-            .head
-            .removes_added_since
-            .is_none()
-            .then_some(Reason::Unmanaged)
+        let is_first = self.ledger.head.removes_added_since.is_none();
+        (is_first || self.taken.unread).then_some(Reason::Unmanaged)
     }
 
     pub(crate) fn read_only(&mut self, what: &str, cause: &Cause, owner: &OwnerId) {

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use opendoor_planner::ids::{DoorUuid, PartnerUuid};
-use opendoor_planner::observed::{Day, Holder, KeyRow, Observed};
+use opendoor_planner::observed::{Day, Holder, KeyRow, Observed, Partner};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Most doors of one DoorAssignment.
 const DOORS_EACH: usize = 100;
 
 /// Most doors of one PartnerKey.
 const KEY_DOORS: usize = 250;
+
+/// Most partners of one Property.
+const PARTNERS: usize = 64;
 
 /// What was written, and what could not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +37,31 @@ pub struct ImportError(#[from] serde_saphyr::ser::Error);
 pub fn import(observed: &Observed) -> Result<Imported, ImportError> {
     let texts = Texts::of(observed);
     let mut names = Names::default();
-    let mut notes = Vec::new();
+    let mut notes = texts.undeclared_partners();
     let property = names.object("Property", &observed.building_name);
-    let mut documents = vec![property_of(observed, &property)];
-    documents.extend(assignments(observed, &texts, &property, &mut names));
-    for key in observed.keys.iter().filter(|key| key.partner.is_some()) {
-        if key.doors.is_empty() || key.doors.len() > KEY_DOORS {
-            notes.push(format!(
-                "The key \"{}\" has {} doors and cannot be declared (1 to {KEY_DOORS} can); it is left unmanaged.",
-                key.name,
-                key.doors.len()
-            ));
+    let mut documents = vec![property_of(&texts, &property)];
+    documents.extend(assignments(&texts, &property, &mut names));
+    for key in &observed.keys {
+        let Some(partner) = key.partner else {
             continue;
-        }
-        documents.push(partner_key(&texts, key, &property, &mut names));
+        };
+        let why = if key.doors.is_empty() || key.doors.len() > KEY_DOORS {
+            format!(
+                "has {} doors (1 to {KEY_DOORS} can be declared)",
+                key.doors.len()
+            )
+        } else if !may_be_written(&key.name) {
+            String::from("has a name that cannot be declared")
+        } else if !texts.listed.contains_key(&partner) {
+            String::from("is of a partner that cannot be declared")
+        } else {
+            documents.push(partner_key(&texts, key, &property, &mut names));
+            continue;
+        };
+        notes.push(format!(
+            "The key \"{}\" {why}; it is left unmanaged.",
+            key.name.escape_debug()
+        ));
     }
     let mut yaml = String::new();
     for document in documents {
@@ -70,25 +85,31 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-fn property_of(observed: &Observed, name: &str) -> Value {
+/// Whether a name of DOOR OS can stand in YAML for what it names.
+fn may_be_written(name: &str) -> bool {
+    opendoor_api::is_name(name) && name.parse::<Uuid>().is_err()
+}
+
+fn property_of(texts: &Texts<'_>, name: &str) -> Value {
+    let observed = texts.observed;
     let partners: Vec<Value> = observed
         .partners
         .iter()
-        .map(|partner| {
-            let alone = observed
-                .partners
-                .iter()
-                .filter(|other| other.name == partner.name)
-                .count()
-                == 1;
-            if alone {
+        .filter_map(|partner| {
+            let text = texts.listed.get(&partner.uuid)?;
+            Some(if *text == partner.name {
                 json!({ "name": partner.name })
             } else {
                 json!({ "name": partner.name, "uuid": partner.uuid.to_string() })
-            }
+            })
         })
         .collect();
-    let mut spec = json!({ "building": observed.building_name });
+    let building = if may_be_written(&observed.building_name) {
+        observed.building_name.clone()
+    } else {
+        observed.building.to_string()
+    };
+    let mut spec = json!({ "building": building });
     if !partners.is_empty()
         && let Some(spec) = spec.as_object_mut()
     {
@@ -97,16 +118,13 @@ fn property_of(observed: &Observed, name: &str) -> Value {
     object("Property", name, &spec)
 }
 
-fn assignments(
-    observed: &Observed,
-    texts: &Texts<'_>,
-    property: &str,
-    names: &mut Names,
-) -> Vec<Value> {
+fn assignments(texts: &Texts<'_>, property: &str, names: &mut Names) -> Vec<Value> {
     let mut held: BTreeMap<(String, PartnerUuid), Vec<String>> = BTreeMap::new();
-    for row in &observed.doors {
-        if let Holder::Partner(partner) = row.holder {
-            held.entry((texts.partner(partner), partner))
+    for row in &texts.observed.doors {
+        if let Holder::Partner(partner) = row.holder
+            && let Some(text) = texts.listed.get(&partner)
+        {
+            held.entry((text.clone(), partner))
                 .or_default()
                 .push(texts.door(row.uuid));
         }
@@ -132,9 +150,7 @@ fn assignments(
 
 fn partner_key(texts: &Texts<'_>, key: &KeyRow, property: &str, names: &mut Names) -> Value {
     let name = names.object("PartnerKey", &key.name);
-    let partner = key
-        .partner
-        .map_or_else(String::new, |partner| texts.partner(partner));
+    let partner = key.partner.and_then(|partner| texts.listed.get(&partner));
     let doors: Vec<Value> = key
         .doors
         .iter()
@@ -173,37 +189,75 @@ fn partner_key(texts: &Texts<'_>, key: &KeyRow, property: &str, names: &mut Name
 struct Texts<'a> {
     observed: &'a Observed,
     doors: HashMap<&'a str, usize>,
-    partners: HashMap<&'a str, usize>,
+    /// Partners that hold a door or a key.
+    used: BTreeSet<PartnerUuid>,
+    /// Partners that the Property lists, as objects write them.
+    listed: BTreeMap<PartnerUuid, String>,
 }
 
 impl<'a> Texts<'a> {
     fn of(observed: &'a Observed) -> Self {
+        let on_doors = observed.doors.iter().filter_map(|row| match row.holder {
+            Holder::Partner(partner) => Some(partner),
+            Holder::Nobody | Holder::Unknown => None,
+        });
+        let on_keys = observed.keys.iter().filter_map(|key| key.partner);
+        let used: BTreeSet<PartnerUuid> = on_doors.chain(on_keys).collect();
+        let names = counted(
+            observed
+                .partners
+                .iter()
+                .map(|partner| partner.name.as_str()),
+        );
+        let mut partners: Vec<&Partner> = observed
+            .partners
+            .iter()
+            .filter(|partner| may_be_written(&partner.name))
+            .collect();
+        partners.sort_by_key(|partner| !used.contains(&partner.uuid));
+        let listed = partners.into_iter().take(PARTNERS).map(|partner| {
+            let text = if names.get(partner.name.as_str()) == Some(&1) {
+                partner.name.clone()
+            } else {
+                partner.uuid.to_string()
+            };
+            (partner.uuid, text)
+        });
         Self {
             observed,
             doors: counted(observed.doors.iter().map(|row| &*row.name)),
-            partners: counted(
-                observed
-                    .partners
-                    .iter()
-                    .map(|partner| partner.name.as_str()),
-            ),
+            used,
+            listed: listed.collect(),
         }
     }
 
-    fn partner(&self, partner: PartnerUuid) -> String {
-        self.observed
-            .partner_name(partner)
-            .filter(|name| self.partners.get(name) == Some(&1))
-            .map_or_else(|| partner.to_string(), str::to_owned)
+    /// What is said of partners whose doors and keys are left as they are.
+    fn undeclared_partners(&self) -> Vec<String> {
+        let left = self
+            .used
+            .iter()
+            .filter(|used| !self.listed.contains_key(used));
+        left.map(|partner| match self.observed.partner_name(*partner) {
+            None => format!(
+                "DOOR has not authorised the partner {partner} here (any more), so it cannot be declared; its doors are left \
+                 unmanaged."
+            ),
+            Some(name) if may_be_written(name) => format!(
+                "A Property lists at most {PARTNERS} partners, so \"{name}\" is not declared; its doors are left unmanaged."
+            ),
+            Some(name) => format!(
+                "The partner \"{}\" ({partner}) has a name that cannot be declared; its doors are left unmanaged.",
+                name.escape_debug()
+            ),
+        })
+        .collect()
     }
 
     fn door(&self, door: DoorUuid) -> String {
         self.observed
             .door(door)
             .map(|row| &*row.name)
-            .filter(|name| {
-                self.doors.get(name) == Some(&1) && name.trim() == *name && !name.is_empty()
-            })
+            .filter(|name| self.doors.get(name) == Some(&1) && may_be_written(name))
             .map_or_else(|| door.to_string(), str::to_owned)
     }
 }

@@ -56,20 +56,12 @@ fn made(
     for note in &planned.notes {
         output.note(&format!("note: {note}"));
     }
-    let not_passed = planned.not_passed.iter().map(|other| &other.problem);
-    let problems: Vec<_> = not_passed.chain(&planned.strays).collect();
-    for problem in &problems {
-        output.note(&format!("{}: {}", problem.reason, problem.message));
-    }
-    output.table_plans(&planned.plans);
+    output.table_plans(&planned);
     let mut verdict = Verdict::worst(planned.plans.iter().map(Verdict::of_plan));
-    if !problems.is_empty() {
+    if !(planned.not_passed.is_empty() && planned.strays.is_empty()) {
         verdict = verdict.and(Verdict::Refused);
     }
-    if !snapshot.unreadable.is_empty() {
-        for unreadable in &snapshot.unreadable {
-            output.note(&format!("{}: {}", unreadable.file, unreadable.message));
-        }
+    if !planned.unreadable.is_empty() {
         verdict = verdict.and(Verdict::CannotTell);
     }
     Ok(verdict)

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use opendoor_planner::plan::{Action, KeySettings, Plan, Step, Value, WaitingKind};
 use opendoor_planner::reasons::{Class, Reason};
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::table::TablePlan;
 
 use super::view::{Became, PropertyView, View};
 use super::waiting::{door_of, doors_waiting, few, of_kind, syncs};
@@ -22,8 +23,8 @@ pub fn round(report: &RoundReport) -> String {
 
 /// The steps of plans made against a table of doors.
 #[must_use]
-pub fn plans(plans: &[Plan]) -> String {
-    everything(&View::of_plans(plans))
+pub fn plans(planned: &TablePlan) -> String {
+    everything(&View::of_table(planned))
 }
 
 fn everything(view: &View<'_>) -> String {
@@ -57,6 +58,12 @@ fn building(view: &PropertyView<'_>) -> String {
     let mut text = format!("{}\n", clean(view.title()));
     if due.is_empty() {
         text.push_str("  Nothing to do.\n");
+    }
+    if !due.is_empty() && !view.after.notes.is_empty() {
+        text.push_str("  Before you begin:\n");
+        for note in &view.after.notes {
+            text.push_str(&item(note));
+        }
     }
     let width = due.len().to_string().len();
     for (number, step) in due.iter().enumerate() {

@@ -3,8 +3,9 @@
 mod change;
 
 use opendoor_planner::owner::Cause;
-use opendoor_planner::plan::{HandMade, Named, Plan, Refusal, Step, Waiting, WaitingKind};
+use opendoor_planner::plan::{HandMade, Named, Refusal, Step, Waiting, WaitingKind};
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::table::TablePlan;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -29,8 +30,8 @@ pub fn round(report: &RoundReport, performed: bool) -> Value {
 
 /// Plans made against a table of doors: every uuid is null.
 #[must_use]
-pub fn table_plans(plans: &[Plan]) -> Value {
-    document(&View::of_plans(plans), Uuids::None)
+pub fn table_plans(planned: &TablePlan) -> Value {
+    document(&View::of_table(planned), Uuids::None)
 }
 
 /// What people changed by hand, with the plan.

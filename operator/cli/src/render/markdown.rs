@@ -4,8 +4,8 @@ mod change;
 mod drift;
 mod page;
 
-use opendoor_planner::plan::Plan;
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::table::TablePlan;
 
 use super::rows::Row;
 use super::settings::Changed;
@@ -32,8 +32,8 @@ pub fn round(report: &RoundReport, performed: bool) -> String {
 
 /// Plans made against a table of doors.
 #[must_use]
-pub fn plans(plans: &[Plan]) -> String {
-    let view = View::of_plans(plans);
+pub fn plans(planned: &TablePlan) -> String {
+    let view = View::of_table(planned);
     comment("Plan", &in_short(&view), &view, everything)
 }
 

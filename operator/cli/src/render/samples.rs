@@ -13,6 +13,7 @@ use opendoor_planner::plan::{
 };
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::writes::Write;
+use opendoor_reconciler::table::TablePlan;
 use uuid::Uuid;
 
 /// A moment.
@@ -312,4 +313,12 @@ pub fn waiting() -> Vec<Waiting> {
         authorization(4, "Pool"),
         authorization(5, "Gym"),
     ]
+}
+
+/// A plan made against a table of doors.
+pub fn tabled(plan: Plan) -> TablePlan {
+    TablePlan {
+        plans: vec![plan],
+        ..TablePlan::default()
+    }
 }

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use opendoor_door_os::Reason as DoorOsReason;
+use opendoor_planner::declared::Problem;
 use opendoor_planner::ids::{DoorUuid, KeyUuid};
 use opendoor_planner::ledger::Fingerprint;
 use opendoor_planner::observed::Observed;
 use opendoor_planner::owner::Cause;
 use opendoor_planner::plan::{Plan, Step};
 use opendoor_planner::reasons::Reason;
+use opendoor_reconciler::gather::NotPassed;
 use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::snapshot::Unreadable;
+use opendoor_reconciler::table::TablePlan;
 
 /// What there is to print.
 #[derive(Clone, Debug)]
@@ -111,8 +115,9 @@ impl<'a> View<'a> {
 
     /// What plans made against a table have to say.
     #[must_use]
-    pub fn of_plans(plans: &'a [Plan]) -> Self {
-        let properties = plans
+    pub fn of_table(planned: &'a TablePlan) -> Self {
+        let properties = planned
+            .plans
             .iter()
             .map(|plan| PropertyView {
                 plan,
@@ -124,7 +129,10 @@ impl<'a> View<'a> {
             .collect();
         Self {
             properties,
-            problems: Vec::new(),
+            problems: not_passed(&planned.not_passed)
+                .chain(strays(&planned.strays))
+                .chain(unreadable(&planned.unreadable))
+                .collect(),
             notes: &[],
             performed: false,
         }
@@ -206,19 +214,33 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
             cause: None,
         })
     });
-    let not_passed = report.not_passed.iter().map(|other| Outside {
+    failed
+        .chain(not_passed(&report.not_passed))
+        .chain(strays(&report.strays))
+        .chain(unreadable(&report.unreadable))
+        .collect()
+}
+
+fn not_passed(all: &[NotPassed]) -> impl Iterator<Item = Outside> {
+    all.iter().map(|other| Outside {
         property: Some(other.property.clone()),
         reason: Some(other.problem.reason),
         message: other.problem.message.clone(),
         cause: Some(other.problem.cause.clone()),
-    });
-    let strays = report.strays.iter().map(|problem| Outside {
+    })
+}
+
+fn strays(all: &[Problem]) -> impl Iterator<Item = Outside> {
+    all.iter().map(|problem| Outside {
         property: None,
         reason: Some(problem.reason),
         message: problem.message.clone(),
         cause: Some(problem.cause.clone()),
-    });
-    let unreadable = report.unreadable.iter().map(|unreadable| Outside {
+    })
+}
+
+fn unreadable(all: &[Unreadable]) -> impl Iterator<Item = Outside> {
+    all.iter().map(|unreadable| Outside {
         property: None,
         reason: Some(Reason::DeclarationIncomplete),
         message: unreadable.message.clone(),
@@ -229,12 +251,7 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
             line: unreadable.line,
             column: unreadable.column,
         }),
-    });
-    failed
-        .chain(not_passed)
-        .chain(strays)
-        .chain(unreadable)
-        .collect()
+    })
 }
 
 /// The catalogue's word for a pass that failed.

@@ -316,7 +316,8 @@ fn simulated(seen: &crate::script::Seen) -> Step {
 async fn a_simulators_time_is_now_and_never_skewed() {
     let (client, _) = raw(demo(), config(), simulated);
     let look = client.observe(&building()).await.unwrap();
-    assert!(client.time().unwrap().simulated);
+    let time = client.time().unwrap();
+    assert!(time.simulated && !time.skewed());
     assert!(!look.clock_skewed);
     assert!(
         look.at.to_string().starts_with("2026-03-01T18:00:00"),

@@ -37,6 +37,13 @@ fn world(doors: usize) -> Simulator {
 
 /// A client of a simulated world, and the exchanges that break the contract.
 fn connect(world: &Simulator) -> (Client<impl Transport>, Arc<Mutex<Vec<String>>>) {
+    connect_with(world, true)
+}
+
+fn connect_with(
+    world: &Simulator,
+    follow_simulated_time: bool,
+) -> (Client<impl Transport>, Arc<Mutex<Vec<String>>>) {
     let breaches = Arc::new(Mutex::new(Vec::new()));
     let (kept, world) = (breaches.clone(), world.clone());
     let transport = FnTransport(move |request: Request<Bytes>| {
@@ -74,6 +81,7 @@ fn connect(world: &Simulator) -> (Client<impl Transport>, Arc<Mutex<Vec<String>>
     let config = Config {
         seed: 7,
         wall_clock: Arc::new(move || noon + origin.elapsed()),
+        follow_simulated_time,
         ..Config::default()
     };
     let demo = Credentials {
@@ -303,7 +311,7 @@ async fn attempts_stay_within_a_tenth_of_the_calls_when_every_tenth_fails() {
 #[tokio::test(start_paused = true)]
 async fn a_skewed_server_is_noticed_by_a_caller_with_its_own_clock() {
     let world = world(1);
-    let (client, _) = connect(&world);
+    let (client, _) = connect_with(&world, false);
     faults(&world, r#"[{"kind":"skewedDate","seconds":300}]"#);
     look(&client).await;
     assert!(client.time().unwrap().skewed());

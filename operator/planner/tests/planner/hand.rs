@@ -122,6 +122,21 @@ fn removing_what_was_added_by_hand_is_braked_like_everything_else() {
 }
 
 #[test]
+fn what_is_found_while_something_declared_cannot_be_read_waits_for_a_person() {
+    let mut world = World::good();
+    remove_added(&mut world);
+    world.pass();
+    world.declared.unread = true;
+    world.hand_door("Unit 103", Some("TourPass"));
+    let found = "RemoveDoor Unit 103: TourPass -> none HELD Unmanaged @harbor-point.yaml:1";
+    assert_eq!(lines(&world.pass()), [found]);
+    world.declared.unread = false;
+    assert_eq!(lines(&world.pass()), [found], "until it is approved");
+    world.declare("unit", assignment("TourPass", &["Unit 103"]));
+    assert_quiet(&world.pass());
+}
+
+#[test]
 fn a_key_that_nobody_declares_is_reported() {
     let mut world = World::good();
     let concierge = key_row("Concierge", Some("TourPass"), &[("Pool", false)]);

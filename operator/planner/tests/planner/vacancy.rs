@@ -285,6 +285,27 @@ fn an_exception_that_left_the_building_does_not_stop_its_selector() {
 }
 
 #[test]
+fn a_door_whose_type_is_not_known_any_more_is_left_as_it_is() {
+    let mut world = World::good();
+    vacant_units(&mut world);
+    world.pass();
+    world.row("Unit 101").door_type = None;
+    assert_quiet(&world.pass());
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"],
+        "whatever its type, somebody lives there"
+    );
+    set(&mut world, "Unit 101", Some(Vacancy::Vacant));
+    world.row("Unit 101").door_type = Some(DoorType::Service);
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]
+    );
+}
+
+#[test]
 fn a_door_of_unknown_type_is_not_selected_by_type() {
     let mut world = World::good();
     world.row("Unit 101").door_type = None;

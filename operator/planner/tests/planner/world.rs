@@ -133,6 +133,7 @@ impl World {
             now: at(START),
             ledger: Ledger::new(building),
             declared: Declared {
+                unread: false,
                 property: DeclaredProperty {
                     name: property.name.clone(),
                     cause: cause(&property),

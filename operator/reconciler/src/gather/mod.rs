@@ -62,10 +62,15 @@ pub fn declared_for(
     refuse_doubles(&mut objects);
     let gone = property.spec.is_none() && property.problems.iter().any(is_vanished);
     let absent = absences(snapshot, heads, head, &objects, gone);
+    let unread = !snapshot.unreadable.is_empty()
+        || !snapshot.broken.is_empty()
+        || objects.iter().any(|object| object.spec.is_none())
+        || !strays(snapshot, heads).is_empty();
     Declared {
         property,
         objects,
         absent,
+        unread,
     }
 }
 

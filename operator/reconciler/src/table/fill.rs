@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opendoor_api::{PartnerKeySpec, PropertyPartner, Resource};
 use opendoor_planner::ids::{DoorUuid, KeyUuid, PartnerUuid};
-use opendoor_planner::observed::{Holder, KeyDoor, Observed, Partner};
+use opendoor_planner::observed::{Holder, KeyDoor, KeyRow, Observed, Partner};
 use opendoor_planner::schedule::schedule;
 use uuid::Uuid;
 
@@ -122,6 +122,39 @@ pub(super) fn keys(
     }
     finish(observed);
     fill.notes
+}
+
+/// The building as if its keys were as the base declares them: what became of a key since then is a change of a
+/// key of ours, and no key of somebody else's.
+pub(super) fn keys_as_at_base(observed: &Observed, base: &Snapshot) -> Observed {
+    let declared = Declarations::of(
+        [Some(base), None],
+        &observed.building_name,
+        observed.building.0,
+    );
+    let mut observed = observed.clone();
+    let doors: BTreeMap<String, DoorUuid> = observed
+        .doors
+        .iter()
+        .map(|row| (row.name.to_string(), row.uuid))
+        .collect();
+    for (name, [base, _]) in &declared.keys {
+        let Some(base) = base else { continue };
+        let partner = partner_named(&observed, &base.partner);
+        let same = |row: &&mut KeyRow| row.name == *name && row.partner == partner;
+        if let Some(row) = observed.keys.iter_mut().find(same) {
+            let entries = base.doors.iter().filter_map(|entry| {
+                Some(KeyDoor {
+                    door: *doors.get(&entry.name)?,
+                    doorcodes: entry.provide_doorcodes,
+                })
+            });
+            row.doors = entries.collect();
+            row.schedule = schedule(base);
+        }
+    }
+    finish(&mut observed);
+    observed
 }
 
 struct Fill<'a> {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use opendoor_api::{Mode, Resource};
 use opendoor_door_os::Building;
-use opendoor_planner::declared::{Declared, Problem};
+use opendoor_planner::declared::{Declared, Problem, Spec};
 use opendoor_planner::guard::Guard;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
-use opendoor_planner::intake::take_in;
+use opendoor_planner::intake::{Taken, take_in};
 use opendoor_planner::ledger::Ledger;
 use opendoor_planner::observed::{Holder, Observed};
 use opendoor_planner::owner::Cause;
@@ -16,9 +16,9 @@ use opendoor_planner::plan::{Plan, Refusal, Step};
 use opendoor_planner::planner::plan;
 use opendoor_planner::reasons::Reason;
 
-use super::{Said, Table, fill, identity};
+use super::{Said, Table, fill, identity, is_synthetic};
 use crate::gather::{Heads, LookedAfterBy, NotPassed, declared_for, portfolio_of, strays, targets};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Unreadable};
 
 /// The plans made against a table.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,8 @@ pub struct TablePlan {
     pub not_passed: Vec<NotPassed>,
     /// Objects whose Property is declared nowhere, and objects nobody can place.
     pub strays: Vec<Problem>,
+    /// Files that cannot be read.
+    pub unreadable: Vec<Unreadable>,
     /// What the table leaves open, and what was skipped.
     pub notes: Vec<String>,
 }
@@ -46,6 +48,7 @@ pub fn plan_table(
 ) -> TablePlan {
     let mut made = TablePlan {
         notes: table.notes.clone(),
+        unreadable: now_snapshot.unreadable.clone(),
         ..TablePlan::default()
     };
     made.notes.extend(now_snapshot.notes.iter().cloned());
@@ -189,7 +192,8 @@ fn owned_at_base(
         if let LookedAfterBy::Portfolio(portfolio) = portfolio_of(base, &declared, &ledger.head) {
             ledger.head_mut().portfolio = Some(portfolio);
         }
-        take_in(&mut ledger, &declared, &world.observed, now);
+        let as_declared = fill::keys_as_at_base(&world.observed, base);
+        take_in(&mut ledger, &declared, &as_declared, now);
         ledgers.insert(building, ledger);
     }
     (ledgers, was)
@@ -257,12 +261,12 @@ fn plan_one(
         message: problem.message,
         owner: None,
     }));
-    taken.refusals.extend(open_questions(
-        world,
-        &wanted,
-        was,
-        &declared.property.cause,
-    ));
+    let open = open_questions(world, &wanted, was, &declared.property.cause)
+        .into_iter()
+        .chain(selectors_in_doubt(&taken, &world.file));
+    let open: Vec<Refusal> = open.collect();
+    let complete = open.is_empty();
+    taken.refusals.extend(open);
     let approvals: Vec<String> = ledger
         .head
         .property
@@ -272,6 +276,10 @@ fn plan_one(
     let mut plan = plan(&ledger, &taken, observed, &guard, &approvals, now);
     // What the planner notes of locks and first contact is about DOOR OS, which nobody has looked at.
     plan.notes.clone_from(&world.notes);
+    plan.complete &= complete;
+    for refusal in &mut plan.refusals {
+        without_made_up_uuids(&mut refusal.message, observed);
+    }
     let lost: BTreeSet<_> = plan
         .performable()
         .filter(|step| !step.uncharged)
@@ -328,6 +336,48 @@ fn open_questions(
         }
     }));
     refusals
+}
+
+/// Assignments that select doors by what a table does not say of them.
+fn selectors_in_doubt(taken: &Taken, file: &str) -> Vec<Refusal> {
+    let in_doubt = taken.objects.iter().filter_map(|object| {
+        let Spec::DoorAssignment(spec) = &*object.spec else {
+            return None;
+        };
+        let selector = spec.door_selector.as_ref()?;
+        let asks = [
+            selector.door_type.map(|_| "type"),
+            selector.accessibility.map(|_| "accessibility"),
+            selector.vacancy.map(|_| "vacancy"),
+        ];
+        let asks: Vec<&str> = asks.into_iter().flatten().collect();
+        if object.removed || asks.is_empty() {
+            return None;
+        }
+        Some(Refusal {
+            cause: object.places.locate(&object.cause, "spec.doorSelector"),
+            reason: Reason::ObservationIncomplete,
+            message: format!(
+                "{file} does not say the {} of doors, so nothing is planned for this selector. Name the doors in spec.doors, or \
+                 plan against DOOR OS.",
+                asks.join(" and ")
+            ),
+            owner: Some(object.owner.clone()),
+        })
+    });
+    in_doubt.collect()
+}
+
+/// A key of a table has no uuid that anybody could write down.
+fn without_made_up_uuids(message: &mut String, observed: &Observed) {
+    for key in observed.keys.iter().filter(|key| is_synthetic(key.uuid.0)) {
+        let uuid = key.uuid.to_string();
+        if message.contains(&uuid) {
+            *message = message
+                .replace(&format!(" ({uuid})"), "")
+                .replace(&uuid, "its uuid in DOOR OS");
+        }
+    }
 }
 
 /// What is said of a building that DOOR OS does not list, said of one that a table does not hold.

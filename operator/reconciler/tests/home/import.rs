@@ -32,3 +32,46 @@ async fn what_is_imported_plans_to_zero_changes() {
     assert_eq!(round.refusals(), Vec::<String>::new());
     assert_eq!(round.plan().unmanaged.len(), 0, "all of it is declared now");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_declared_is_named_and_left_as_it_is() {
+    let home = Home::new();
+    home.edit_door(
+        "Mail Room",
+        &json!({"partner": "Parcel Runner", "name": "Mail\nRoom "}),
+    );
+    home.edit_door(
+        "Unit 101",
+        &json!({"partner": "TourPass", "name": "x".repeat(201)}),
+    );
+    let authorise = |state: &str| {
+        home.sim(
+            "POST",
+            "partners",
+            &json!({"building": "Harbor Point", "partner": "CleanCo", "state": state}),
+        );
+    };
+    authorise("Authorized");
+    home.edit_door("Unit 102", &json!({"partner": "CleanCo"}));
+    for name in ["Tours ", &"y".repeat(201)] {
+        home.sim(
+            "POST",
+            "keys",
+            &json!({"building": "Harbor Point", "name": name, "partner": "TourPass", "doors": ["Front Entrance"]}),
+        );
+    }
+    authorise("Withdrawn");
+    let seen = home.plan().await;
+    let imported = import(&seen.pass().observed).unwrap();
+    assert_eq!(imported.notes.len(), 3, "{:#?}", imported.notes);
+    home.write("property.yaml", &imported.yaml);
+    let round = home.run().await;
+    assert!(round.report.strays.is_empty(), "{:?}", round.report.strays);
+    assert_eq!(round.refusals(), Vec::<String>::new());
+    assert_eq!((round.steps(), round.writes()), (vec![], 0));
+    assert_eq!(
+        round.plan().unmanaged.len(),
+        3,
+        "two keys and CleanCo's door"
+    );
+}

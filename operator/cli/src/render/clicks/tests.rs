@@ -1,5 +1,5 @@
 use super::*;
-use crate::render::samples::{busy, day, empty, key, key_step, looked, row, troubled};
+use crate::render::samples::{busy, day, empty, key, key_step, looked, row, tabled, troubled};
 
 #[test]
 fn a_plan_becomes_the_help_centres_own_steps() {
@@ -86,6 +86,6 @@ fn doors_of_one_name_are_told_apart() {
 
 #[test]
 fn nothing_to_do_and_trouble_are_said() {
-    assert_eq!(plans(&[empty()]), "Harbor Point\n  Nothing to do.\n");
+    assert_eq!(plans(&tabled(empty())), "Harbor Point\n  Nothing to do.\n");
     assert!(round(&troubled()).starts_with("Not looked at:\n    - harbor-point: the state in"));
 }

@@ -1,7 +1,7 @@
 use opendoor_reconciler::pass::StepResult;
 
 use super::*;
-use crate::render::samples::{busy, day, empty, looked, pass, round as one, troubled};
+use crate::render::samples::{busy, day, empty, looked, pass, round as one, tabled, troubled};
 
 const GATE: &str = "00000000-0000-0000-0000-000000000002";
 
@@ -127,7 +127,7 @@ fn results_appear_where_steps_were_performed() {
 
 #[test]
 fn a_table_of_doors_has_no_uuids() {
-    let document = table_plans(&[busy()]);
+    let document = table_plans(&tabled(busy()));
     let text = document.to_string();
     assert!(!text.contains("00000000"), "{text}");
     assert_eq!(

@@ -9,6 +9,7 @@ use opendoor_planner::plan::{Plan, Summary};
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::StepResult;
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::table::TablePlan;
 
 use super::rows::Row;
 use super::style::{DIM, HELD, REFUSED, STRONG, paint};
@@ -33,8 +34,8 @@ pub fn round(report: &RoundReport, performed: bool) -> String {
 
 /// Plans made against a table of doors.
 #[must_use]
-pub fn plans(plans: &[Plan]) -> String {
-    everything(&View::of_plans(plans))
+pub fn plans(planned: &TablePlan) -> String {
+    everything(&View::of_table(planned))
 }
 
 /// What people changed by hand.
@@ -93,7 +94,10 @@ fn property(view: &PropertyView<'_>) -> String {
             reason.meaning()
         ));
     }
-    text.push_str(&approval(view.after));
+    // A table has nothing to apply to.
+    if view.observed.is_some() {
+        text.push_str(&approval(view.after));
+    }
     for note in &view.after.notes {
         text.push_str(&note_lines("note: ", note, 2));
     }

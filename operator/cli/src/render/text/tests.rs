@@ -4,7 +4,7 @@ use opendoor_reconciler::pass::StepResult;
 
 use super::{drift, plans, round};
 use crate::render::samples::{
-    busy, day, empty, looked, nothing, pass, round as one, troubled, waiting,
+    busy, day, empty, looked, nothing, pass, round as one, tabled, troubled, waiting,
 };
 use crate::render::style::plain;
 
@@ -168,7 +168,7 @@ fn drift_shows_what_people_changed() {
 #[test]
 fn a_table_of_doors_knows_no_keys() {
     let plan = Plan { keys: 0, ..empty() };
-    assert!(plain(&plans(&[plan])).starts_with("Harbor Point   28 doors, complete\n"));
+    assert!(plain(&plans(&tabled(plan))).starts_with("Harbor Point   28 doors, complete\n"));
 }
 
 #[test]
