@@ -130,6 +130,9 @@ pub struct Accepted {
     /// When `validity.until` took its present value: an expiry known for a day is no surprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_known_since: Option<Timestamp>,
+    /// Since when its selector means vacant units only: whoever moved in later is no surprise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vacant_only_since: Option<Timestamp>,
 }
 
 /// A shared value is written as the value.

@@ -213,36 +213,40 @@ fn accepted() -> impl Strategy<Value = Accepted> {
         any::<String>(),
         vec(any::<String>(), 0..4),
         option::of(moment()),
+        option::of(moment()),
     )
-        .prop_map(|(key, name, doors, expiry_known_since)| {
-            let property_ref = LocalRef { name: name.clone() };
-            let spec = if key {
-                Spec::PartnerKey(PartnerKeySpec {
-                    property_ref,
-                    partner: name.clone(),
-                    doors: doors
-                        .into_iter()
-                        .map(|name| opendoor_api::KeyDoor {
-                            name,
-                            provide_doorcodes: true,
-                        })
-                        .collect(),
-                    ..PartnerKeySpec::default()
-                })
-            } else {
-                Spec::DoorAssignment(DoorAssignmentSpec {
-                    property_ref,
-                    partner: name.clone(),
-                    doors: Some(doors),
-                    ..DoorAssignmentSpec::default()
-                })
-            };
-            Accepted {
-                spec: spec.into(),
-                cause: cause(&name),
-                expiry_known_since,
-            }
-        })
+        .prop_map(
+            |(key, name, doors, expiry_known_since, vacant_only_since)| {
+                let property_ref = LocalRef { name: name.clone() };
+                let spec = if key {
+                    Spec::PartnerKey(PartnerKeySpec {
+                        property_ref,
+                        partner: name.clone(),
+                        doors: doors
+                            .into_iter()
+                            .map(|name| opendoor_api::KeyDoor {
+                                name,
+                                provide_doorcodes: true,
+                            })
+                            .collect(),
+                        ..PartnerKeySpec::default()
+                    })
+                } else {
+                    Spec::DoorAssignment(DoorAssignmentSpec {
+                        property_ref,
+                        partner: name.clone(),
+                        doors: Some(doors),
+                        ..DoorAssignmentSpec::default()
+                    })
+                };
+                Accepted {
+                    spec: spec.into(),
+                    cause: cause(&name),
+                    expiry_known_since,
+                    vacant_only_since,
+                }
+            },
+        )
 }
 
 fn partner() -> impl Strategy<Value = PartnerRecord> {
