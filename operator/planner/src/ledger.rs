@@ -20,8 +20,9 @@ pub use crate::records::{
     Claim, Claims, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
 
-/// Identifies a step by what it does and the revision it starts from. It never fits again once
-/// the step is done, because revisions only grow.
+/// Identifies a step by what it does and the revision it starts from; the deletion of a key also by
+/// whether people hold it, which moves no revision. It never fits again once the step is done, because
+/// revisions only grow.
 pub type Fingerprint = String;
 
 /// The ledger of one building.

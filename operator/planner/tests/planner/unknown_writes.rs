@@ -363,6 +363,10 @@ fn a_lost_deletion_is_not_sent_again_once_somebody_holds_the_key() {
     world.remove("vacant-tours");
     world.lose_answers(false);
     world.key_row("Vacant tours").holders = Some(1);
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0], "it waits for what was sent");
+    assert_eq!(refusals(&plan), ["OutcomeUnknown harbor-point.yaml:1"]);
+    world.advance(11);
     assert_eq!(
         lines(&world.plan()),
         ["DeleteKey \"Vacant tours\" of TourPass HELD HoldersAffected @vacant-tours.yaml"]
