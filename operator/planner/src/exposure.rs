@@ -117,6 +117,7 @@ fn first_contact(row: &DoorRow, open_intent: bool, now: Timestamp) -> DoorRecord
             lock_revision: row.lock_revision,
             serial: row.serial.clone(),
             proven,
+            vacancy: row.vacancy(),
             inherited: None,
         }),
         may_open: row.access.iter().map(granted).collect(),
@@ -151,6 +152,7 @@ fn nothing_new(record: &DoorRecord, seen: &Seen, row: &DoorRow, open_intent: boo
         && row.lock_revision == seen.lock_revision
         && row.serial.as_deref() == seen.serial.as_deref()
         && seen.proven == acknowledged(row)
+        && seen.vacancy == row.vacancy()
         && record.owes() == record.name.is_some()
         && record.name.as_ref().is_none_or(|name| *name == row.name);
     if !as_seen {
@@ -228,6 +230,7 @@ fn follow(
         lock_revision: row.lock_revision,
         serial: row.serial.clone(),
         proven,
+        vacancy: row.vacancy(),
         inherited,
     });
     updated

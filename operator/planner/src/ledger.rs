@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::Spec;
 use crate::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
-use crate::observed::{Interval, KeyDoor};
+use crate::observed::{HeldBy, Interval, KeyDoor};
 use crate::owner::{Cause, OwnerId};
 use crate::reasons::Reason;
 use crate::writes::Write;
@@ -187,7 +187,10 @@ pub struct KeyRecord {
     /// Our mark, where we created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
-    /// The newest version seen.
+    /// Whether people were seen to hold it. Like a home's vacancy it moves no revision.
+    #[serde(default)]
+    pub held_by: HeldBy,
+    /// The newest version seen with anything new in it.
     pub version: i64,
 }
 

@@ -213,6 +213,12 @@ pub struct DoorRow {
 }
 
 impl DoorRow {
+    /// Whether somebody lives behind it; `None` when DOOR does not say.
+    #[must_use]
+    pub fn vacancy(&self) -> Option<Vacancy> {
+        self.unit.as_ref().and_then(|unit| unit.vacancy)
+    }
+
     /// Whether the partner has any access here in DOOR OS.
     #[must_use]
     pub fn grants(&self, partner: PartnerUuid) -> bool {

@@ -22,7 +22,13 @@ pub(crate) use door::Owners;
 
 /// The format written. It is part of every home's own version: a change of what is written here needs a
 /// new number.
-pub const FORMAT: u8 = 1;
+///
+/// Format 2 says the vacancy of a door's unit where format 1 had nothing but zeroes, so that the one is
+/// read as the other.
+pub const FORMAT: u8 = 2;
+
+/// The oldest format that is read.
+const OLDEST: u8 = 1;
 
 /// How much of a ledger's SHA-256 goes before it.
 const SUM: usize = 8;
@@ -77,7 +83,7 @@ pub fn encode(ledger: &Ledger) -> Result<Vec<u8>, RecordError> {
 /// The bytes are of another format, or not what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Ledger, RecordError> {
     let (format, rest) = bytes.split_first().ok_or_else(|| damaged("it is empty"))?;
-    if *format != FORMAT {
+    if !(OLDEST..=FORMAT).contains(format) {
         return Err(RecordError::Format { found: *format });
     }
     let (expected, body) = rest

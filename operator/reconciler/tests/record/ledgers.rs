@@ -9,7 +9,7 @@ use opendoor_planner::ledger::{
     Hold, Inherited, Intent, KeyRecord, Ledger, MayOpen, PartnerRecord, Seen, UnknownHistory,
     UnknownWhy,
 };
-use opendoor_planner::observed::{Day, Interval, KeyDoor};
+use opendoor_planner::observed::{Day, HeldBy, Interval, KeyDoor, Vacancy};
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::writes::{KeyPatch, Write};
@@ -82,15 +82,20 @@ fn seen() -> impl Strategy<Value = Seen> {
         any::<Option<i64>>(),
         any::<Option<String>>(),
         any::<bool>(),
+        option::of(prop::sample::select(vec![
+            Vacancy::Vacant,
+            Vacancy::Occupied,
+        ])),
         option::of((any::<i64>(), option::of(moment()))),
     )
         .prop_map(
-            |(version, access_revision, lock_revision, serial, proven, inherited)| Seen {
+            |(version, access_revision, lock_revision, serial, proven, vacancy, inherited)| Seen {
                 version,
                 access_revision,
                 lock_revision,
                 serial: serial.map(SmolStr::from),
                 proven,
+                vacancy,
                 inherited: inherited.map(|(lock_revision, last_full_sync)| {
                     Box::new(Inherited {
                         lock_revision,
@@ -285,16 +290,18 @@ fn key() -> impl Strategy<Value = KeyRecord> {
         on_key(),
         schedule(),
         any::<Option<String>>(),
+        prop::sample::select(vec![HeldBy::Nobody, HeldBy::Somebody, HeldBy::Unknown]),
         any::<i64>(),
     )
         .prop_map(
-            |(owner, partner, name, doors, schedule, client_ref, version)| KeyRecord {
+            |(owner, partner, name, doors, schedule, client_ref, held_by, version)| KeyRecord {
                 owner,
                 partner: PartnerUuid(partner),
                 name,
                 doors,
                 schedule,
                 client_ref,
+                held_by,
                 version,
             },
         )
