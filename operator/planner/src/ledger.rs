@@ -95,6 +95,8 @@ pub struct Head {
     pub next_number: u64,
     /// Since when access added by hand is removed (`addedByHand: Remove`).
     pub removes_added_since: Option<Timestamp>,
+    /// Since when our clock and DOOR's were seen to differ, by our own; `None` while they agree.
+    pub clock_skewed_since: Option<Timestamp>,
 }
 
 /// A Property as last accepted.

@@ -242,3 +242,32 @@ fn units_that_people_move_into_go_however_many_they_are() {
     assert_eq!(world.pass().performable().count(), 12);
     assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
 }
+
+#[test]
+fn a_clock_in_doubt_frees_no_charge() {
+    let mut world = forty();
+    keep(&mut world, "bulk", 0..22);
+    world.pass();
+    world.observed.clock_skewed = true;
+    world.advance(25 * 60);
+    keep(&mut world, "other", 33..40);
+    assert_eq!(held(&world.pass()), 3);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 8);
+    world.observed.clock_skewed = false;
+    world.advance(-25 * 60 + 1);
+    assert_eq!(held(&world.pass()), 3);
+}
+
+#[test]
+fn what_went_while_the_clock_was_slow_counts_for_a_day_once_it_is_right() {
+    let mut world = forty();
+    world.observed.clock_skewed = true;
+    keep(&mut world, "bulk", 0..22);
+    world.pass();
+    world.observed.clock_skewed = false;
+    world.advance(25 * 60);
+    keep(&mut world, "other", 33..40);
+    assert_eq!(held(&world.plan()), 3);
+    world.advance(24 * 60);
+    assert_eq!(held(&world.plan()), 0);
+}

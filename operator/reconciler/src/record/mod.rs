@@ -170,6 +170,8 @@ struct Rest<'a> {
     approvals_given: u64,
     next_number: u64,
     removes_added_since: Option<jiff::Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_skewed_since: Option<jiff::Timestamp>,
 }
 
 fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
@@ -188,6 +190,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         approvals_given,
         next_number,
         removes_added_since,
+        clock_skewed_since,
     } = head;
     let rest = serde_json::to_vec(&Rest {
         property,
@@ -202,6 +205,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         approvals_given: *approvals_given,
         next_number: *next_number,
         removes_added_since: *removes_added_since,
+        clock_skewed_since: *clock_skewed_since,
     })
     .map_err(damaged)?;
     let door_pins = door_pins

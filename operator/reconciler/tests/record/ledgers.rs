@@ -169,6 +169,7 @@ fn head() -> impl Strategy<Value = Head> {
         any::<u64>(),
         any::<u64>(),
         option::of(moment()),
+        option::of(moment()),
     );
     (declared, done).prop_map(|(declared, done)| Head {
         property: declared.0.map(property),
@@ -187,6 +188,7 @@ fn head() -> impl Strategy<Value = Head> {
         approvals_given: done.4,
         next_number: done.5,
         removes_added_since: done.6,
+        clock_skewed_since: done.7,
     })
 }
 
