@@ -348,6 +348,7 @@ impl Differences<'_> {
             }),
             key: None,
             partner: subject.map_or_else(String::new, |partner| self.partner_name(partner)),
+            holder: change.before,
             before: named(change.before),
             after: named(change.after),
             irreversible: false,

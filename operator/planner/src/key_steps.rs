@@ -283,6 +283,7 @@ impl Differences<'_> {
                 name,
             }),
             partner: self.partner_name(partner),
+            holder: None,
             before,
             after,
             irreversible: matches!(action, Action::ConvertKey | Action::DeleteKey),

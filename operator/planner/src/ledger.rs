@@ -93,7 +93,8 @@ pub struct Head {
     pub approvals_given: u64,
     /// Numbers intents and client references.
     pub next_number: u64,
-    /// Since when access added by hand is removed (`addedByHand: Remove`).
+    /// Since when access added by hand is removed (`addedByHand: Remove`): since a pass that could judge
+    /// all that was there before.
     pub removes_added_since: Option<Timestamp>,
     /// Since when our clock and DOOR's were seen to differ, by our own; `None` while they agree.
     pub clock_skewed_since: Option<Timestamp>,
