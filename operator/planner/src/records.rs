@@ -62,7 +62,7 @@ pub struct Seen {
     pub inherited: Option<Box<Inherited>>,
 }
 
-/// A lock revision shown for a new device that is the earlier device's last one.
+/// The lock revision that a new device was first shown with. It may be an earlier device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inherited {
