@@ -423,6 +423,7 @@ mod tests {
             spec: Arc::new(Spec::DoorAssignment(declared.spec)),
             cause: cause(Kind::DoorAssignment, &Name::new("n", "parcel")),
             expiry_known_since: None,
+            vacant_only_since: None,
         };
         head.accepted = [(accepted("another"), said.clone())].into();
         assert!(objects.belonging_to(&first, &head).is_empty());

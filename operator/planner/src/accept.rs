@@ -151,10 +151,17 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Arc<Spec>, now: T
         Some(before) if until(&before.spec) == expiry => before.expiry_known_since,
         _ => expiry.map(|_| now),
     };
+    let vacant_only_since = selects_vacant_only(spec).then(|| {
+        before
+            .filter(|before| selects_vacant_only(&before.spec))
+            .and_then(|before| before.vacant_only_since)
+            .unwrap_or(now)
+    });
     let as_before = before.is_some_and(|before| {
         before.spec == *spec
             && before.cause == object.cause
             && before.expiry_known_since == expiry_known_since
+            && before.vacant_only_since == vacant_only_since
     });
     if as_before {
         // The same words, held once.
@@ -166,12 +173,23 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Arc<Spec>, now: T
             spec: Arc::clone(spec),
             cause: object.cause.clone(),
             expiry_known_since,
+            vacant_only_since,
         };
         ledger
             .head_mut()
             .accepted
             .insert(object.owner.clone(), accepted);
     }
+}
+
+/// Whether a declaration's selector means vacant units and no others.
+fn selects_vacant_only(spec: &Spec) -> bool {
+    let Spec::DoorAssignment(spec) = spec else {
+        return false;
+    };
+    spec.door_selector
+        .as_ref()
+        .is_some_and(|selector| selector.vacancy == Some(opendoor_api::Vacancy::Vacant))
 }
 
 /// A change of a field that never changes. The API server refuses it by the types' own rules; here it

@@ -274,7 +274,8 @@ impl Differences<'_> {
         });
     }
 
-    /// An expiry that was known for a day, or a unit somebody moved into.
+    /// An expiry that was known for a day, or a unit somebody moved into since the object means vacant
+    /// units only. That an edit gives up the units people already live in is a loss like any other.
     fn is_uncharged(&self, object: &InForce, row: &DoorRow) -> bool {
         let Spec::DoorAssignment(spec) = &*object.spec else {
             return false;
@@ -287,26 +288,23 @@ impl Differences<'_> {
             .as_ref()
             .and_then(|validity| validity.until.as_ref())
             .map(|until| until.timestamp());
-        let known_since = self
-            .ledger
-            .head
-            .accepted
-            .get(&object.owner)
-            .and_then(|accepted| accepted.expiry_known_since);
+        let accepted = self.ledger.head.accepted.get(&object.owner);
+        let known_since = accepted.and_then(|accepted| accepted.expiry_known_since);
         let expired = match (until, known_since) {
             (Some(until), Some(known)) => {
                 until <= self.now && until.duration_since(known) >= EXPIRY_KNOWN
             }
             _ => false,
         };
-        let moved_in = spec
-            .door_selector
+        let vacant_only_since = accepted.and_then(|accepted| accepted.vacant_only_since);
+        let occupied_since = row
+            .unit
             .as_ref()
-            .is_some_and(|selector| selector.vacancy == Some(opendoor_api::Vacancy::Vacant))
-            && row
-                .unit
-                .as_ref()
-                .is_some_and(|unit| unit.vacancy == Some(Vacancy::Occupied));
+            .filter(|unit| unit.vacancy == Some(Vacancy::Occupied))
+            .and_then(|unit| unit.vacancy_since);
+        let moved_in = vacant_only_since
+            .zip(occupied_since)
+            .is_some_and(|(said, moved)| said <= moved);
         expired || moved_in
     }
 
@@ -350,6 +348,7 @@ impl Differences<'_> {
             }),
             key: None,
             partner: subject.map_or_else(String::new, |partner| self.partner_name(partner)),
+            holder: change.before,
             before: named(change.before),
             after: named(change.after),
             irreversible: false,

@@ -117,6 +117,7 @@ fn first_contact(row: &DoorRow, open_intent: bool, now: Timestamp) -> DoorRecord
             lock_revision: row.lock_revision,
             serial: row.serial.clone(),
             proven,
+            vacancy: row.vacancy(),
             inherited: None,
         }),
         may_open: row.access.iter().map(granted).collect(),
@@ -151,6 +152,7 @@ fn nothing_new(record: &DoorRecord, seen: &Seen, row: &DoorRow, open_intent: boo
         && row.lock_revision == seen.lock_revision
         && row.serial.as_deref() == seen.serial.as_deref()
         && seen.proven == acknowledged(row)
+        && seen.vacancy == row.vacancy()
         && record.owes() == record.name.is_some()
         && record.name.as_ref().is_none_or(|name| *name == row.name);
     if !as_seen {
@@ -180,7 +182,7 @@ fn follow(
 ) -> DoorRecord {
     let mut updated = record.clone();
     let new_device = seen.serial.as_deref() != row.serial.as_deref();
-    let inherited = inherited(seen, row, new_device);
+    let inherited = inherited(record, seen, row, new_device);
     let unknown = if new_device {
         Some(UnknownWhy::NewDevice)
     } else if row.lock_revision < seen.lock_revision {
@@ -228,6 +230,7 @@ fn follow(
         lock_revision: row.lock_revision,
         serial: row.serial.clone(),
         proven,
+        vacancy: row.vacancy(),
         inherited,
     });
     updated
@@ -253,23 +256,33 @@ fn is_grant(entry: &MayOpen, access: &Access) -> bool {
     entry.partner == access.partner && same_way
 }
 
-/// A device that was swapped may be shown with its predecessor's acknowledgement until it gives
-/// one of its own.
-fn inherited(seen: &Seen, row: &DoorRow, new_device: bool) -> Option<Box<Inherited>> {
+/// A device that was swapped may be shown with an acknowledgement of its predecessor, which may have
+/// given it after we last looked. What it is first shown with proves nothing until it gives another, or
+/// a full sync ends at the door that cannot have been the predecessor's.
+fn inherited(
+    record: &DoorRecord,
+    seen: &Seen,
+    row: &DoorRow,
+    new_device: bool,
+) -> Option<Box<Inherited>> {
     if new_device {
-        return row
-            .lock_revision
-            .filter(|_| row.lock_revision == seen.lock_revision)
-            .map(|lock_revision| {
-                Box::new(Inherited {
-                    lock_revision,
-                    last_full_sync: row.last_full_sync,
-                })
-            });
+        return row.lock_revision.map(|lock_revision| {
+            Box::new(Inherited {
+                lock_revision,
+                last_full_sync: row.last_full_sync,
+            })
+        });
     }
+    // Its history is unknown at least since it was first seen.
+    let seen_since = record.unknown.as_ref().map(|unknown| unknown.since);
     seen.inherited.clone().filter(|inherited| {
-        row.lock_revision == Some(inherited.lock_revision)
-            && row.last_full_sync == inherited.last_full_sync
+        let synced_since = row.last_full_sync != inherited.last_full_sync
+            && row
+                .last_full_sync
+                .is_some_and(|synced| seen_since.is_none_or(|seen| synced >= seen));
+        // Said to be unknown in between, it is the same one still.
+        let same = |revision: i64| revision == inherited.lock_revision;
+        row.lock_revision.is_none_or(same) && !synced_since
     })
 }
 

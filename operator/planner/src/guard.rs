@@ -11,7 +11,7 @@ use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::ledger::{Charge, Fingerprint, Head, Hold, Ledger};
 use crate::owner::{OwnerId, OwnerKind};
-use crate::plan::{Plan, Step};
+use crate::plan::{Action, Plan, Step};
 use crate::reasons::Reason;
 use crate::writes::Write;
 
@@ -71,10 +71,12 @@ fn window(head: &Head, now: Timestamp) -> impl Iterator<Item = &Charge> {
         .filter(move |charge| !is_spent(head, charge, now))
 }
 
-/// Whether a charge has left the window.
+/// Whether a charge has left the window. By a clock in doubt none does.
 fn is_spent(head: &Head, charge: &Charge, now: Timestamp) -> bool {
     let open = |number: u64| head.intents.iter().any(|intent| intent.number == number);
-    now.duration_since(charge.at) >= WINDOW && !open(charge.intent)
+    head.clock_skewed_since.is_none()
+        && now.duration_since(charge.at) >= WINDOW
+        && !open(charge.intent)
 }
 
 /// How many losses a building's brake lets pass in a window.
@@ -167,14 +169,25 @@ fn keep_holds(plan: &mut Plan, ledger: &Ledger, excused: &BTreeSet<Fingerprint>)
             continue;
         }
         step.held = held_owners.get(&step.owner).copied();
-        if step.owner.kind == OwnerKind::Property && found_first.contains(target(step).as_str()) {
+        let takes_what_is_not_ours =
+            step.owner.kind == OwnerKind::Property || step.action == Action::ChangeDoor;
+        let found = |target: String| found_first.contains(target.as_str());
+        if takes_what_is_not_ours && (found(target(step)) || found(target_by_name(step))) {
             step.held = Some(Reason::Unmanaged);
         }
     }
 }
 
-/// What a step is about, whatever its revision.
+/// What a step is about, whatever its revision, and whatever the partner is called by now.
 fn target(step: &Step) -> String {
+    match (&step.write, step.holder) {
+        (Write::SetDoorPartner { door, .. }, Some(holder)) => format!("{door} {holder}"),
+        _ => target_by_name(step),
+    }
+}
+
+/// The same as holds have it that were begun before they knew a partner by its uuid.
+fn target_by_name(step: &Step) -> String {
     match &step.write {
         Write::SetDoorPartner { door, .. } => format!("{door} {}", step.before),
         Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. } => key.to_string(),
@@ -338,7 +351,8 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
         ledger.head_mut().approvals_given += 1;
     }
     let removes_added_since = match (removes_added, ledger.head.removes_added_since) {
-        (true, since) => since.or(Some(now)),
+        // What could not be judged may have been there before.
+        (true, since) => since.or((!unclear).then_some(now)),
         (false, _) => None,
     };
     if removes_added_since != ledger.head.removes_added_since {

@@ -2,6 +2,7 @@
 
 use opendoor_api::RemovedByHand;
 
+use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::InForce;
 use crate::key_diff::{after_patch, drift, narrowed};
@@ -282,6 +283,7 @@ impl Differences<'_> {
                 name,
             }),
             partner: self.partner_name(partner),
+            holder: None,
             before,
             after,
             irreversible: matches!(action, Action::ConvertKey | Action::DeleteKey),
@@ -290,9 +292,13 @@ impl Differences<'_> {
             held,
             still_opens_by: Vec::new(),
             cause,
-            // Two objects may ask for the same new key.
-            fingerprint: match action {
-                Action::CreateKey => crate::digest::short(&[&owner.to_string(), &made_from]),
+            fingerprint: match (action, row) {
+                // Two objects may ask for the same new key.
+                (Action::CreateKey, _) => digest::short(&[&owner.to_string(), &made_from]),
+                // What was decided of a key that nobody holds was not decided of people who do.
+                (Action::DeleteKey, Some(row)) => {
+                    digest::short(&[&made_from, row.held_by().as_str()])
+                }
                 _ => made_from,
             },
             owner,

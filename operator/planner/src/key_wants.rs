@@ -301,12 +301,15 @@ impl Gather<'_> {
                 }
                 continue;
             };
-            let silent = want.is_none() && !self.is_going(record);
-            if silent || key_is_stale(self.ledger, row) || key_has_intent(self.ledger, *uuid) {
+            if key_is_stale(self.ledger, row) {
                 continue;
             }
             let mut updated = record.clone();
-            refresh(&mut updated, row, want);
+            updated.held_by = row.held_by();
+            let silent = want.is_none() && !self.is_going(record);
+            if !silent && !key_has_intent(self.ledger, *uuid) {
+                refresh(&mut updated, row, want);
+            }
             if updated != *record {
                 updated.version = row.version;
                 changed.push((*uuid, Some(updated)));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::Spec;
 use crate::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
-use crate::observed::{Interval, KeyDoor};
+use crate::observed::{HeldBy, Interval, KeyDoor};
 use crate::owner::{Cause, OwnerId};
 use crate::reasons::Reason;
 use crate::writes::Write;
@@ -20,8 +20,9 @@ pub use crate::records::{
     Claim, Claims, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
 
-/// Identifies a step by what it does and the revision it starts from. It never fits again once
-/// the step is done, because revisions only grow.
+/// Identifies a step by what it does and the revision it starts from; the deletion of a key also by
+/// whether people hold it, which moves no revision. It never fits again once the step is done, because
+/// revisions only grow.
 pub type Fingerprint = String;
 
 /// The ledger of one building.
@@ -92,8 +93,11 @@ pub struct Head {
     pub approvals_given: u64,
     /// Numbers intents and client references.
     pub next_number: u64,
-    /// Since when access added by hand is removed (`addedByHand: Remove`).
+    /// Since when access added by hand is removed (`addedByHand: Remove`): since a pass that could judge
+    /// all that was there before.
     pub removes_added_since: Option<Timestamp>,
+    /// Since when our clock and DOOR's were seen to differ, by our own; `None` while they agree.
+    pub clock_skewed_since: Option<Timestamp>,
 }
 
 /// A Property as last accepted.
@@ -130,6 +134,9 @@ pub struct Accepted {
     /// When `validity.until` took its present value: an expiry known for a day is no surprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_known_since: Option<Timestamp>,
+    /// Since when its selector means vacant units only: whoever moved in later is no surprise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vacant_only_since: Option<Timestamp>,
 }
 
 /// A shared value is written as the value.
@@ -183,7 +190,10 @@ pub struct KeyRecord {
     /// Our mark, where we created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
-    /// The newest version seen.
+    /// Whether people were seen to hold it. Like a home's vacancy it moves no revision.
+    #[serde(default)]
+    pub held_by: HeldBy,
+    /// The newest version seen with anything new in it.
     pub version: i64,
 }
 

@@ -10,6 +10,7 @@
 mod accept;
 mod awaiting;
 pub mod change;
+mod clocks;
 pub mod conditions;
 mod contend;
 pub mod declared;

@@ -129,6 +129,31 @@ pub struct Unit {
     pub vacancy_since: Option<Timestamp>,
 }
 
+/// Whether people hold a key. One more or less of them decides nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HeldBy {
+    /// Nobody does.
+    Nobody,
+    /// Somebody does.
+    Somebody,
+    /// It cannot be told.
+    #[default]
+    Unknown,
+}
+
+impl HeldBy {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Somebody => "somebody",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// How a partner reaches a door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -188,6 +213,12 @@ pub struct DoorRow {
 }
 
 impl DoorRow {
+    /// Whether somebody lives behind it; `None` when DOOR does not say.
+    #[must_use]
+    pub fn vacancy(&self) -> Option<Vacancy> {
+        self.unit.as_ref().and_then(|unit| unit.vacancy)
+    }
+
     /// Whether the partner has any access here in DOOR OS.
     #[must_use]
     pub fn grants(&self, partner: PartnerUuid) -> bool {
@@ -222,6 +253,16 @@ pub struct KeyRow {
 }
 
 impl KeyRow {
+    /// Whether people hold it.
+    #[must_use]
+    pub fn held_by(&self) -> HeldBy {
+        match self.holders {
+            Some(0) => HeldBy::Nobody,
+            Some(_) => HeldBy::Somebody,
+            None => HeldBy::Unknown,
+        }
+    }
+
     /// The setting of one door on this key.
     #[must_use]
     pub fn door(&self, door: DoorUuid) -> Option<KeyDoor> {

@@ -32,6 +32,7 @@ pub(crate) fn own(ledger: &mut Ledger, intent: &Intent, key: Option<&KeyRow>, do
                         doors: owned_doors(row, declared.iter().map(|entry| entry.door)),
                         schedule: row.schedule.clone(),
                         client_ref: Some(client_ref.clone()),
+                        held_by: row.held_by(),
                         version: row.version,
                     },
                 );
@@ -137,6 +138,7 @@ fn own_updated_key(
             doors,
             schedule: row.schedule.clone(),
             client_ref,
+            held_by: row.held_by(),
             version: row.version,
         },
     );

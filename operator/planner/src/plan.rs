@@ -154,6 +154,8 @@ pub struct Step {
     pub key: Option<Named<KeyUuid>>,
     /// The partner that gains or loses.
     pub partner: String,
+    /// Who holds the door now, for door steps.
+    pub holder: Option<PartnerUuid>,
     /// What is there now, in words: a partner's name, or a key's settings.
     pub before: Value,
     /// What will be there.

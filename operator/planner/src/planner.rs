@@ -16,6 +16,7 @@ use crate::partners::withdrawals;
 use crate::paths::{note_other_paths, weigh_losses};
 use crate::plan::{Action, Named, Plan, Refusal, Summary, Waiting, WaitingKind};
 use crate::reasons::Reason;
+use crate::settle::key_is_stale;
 use crate::steps::{Differences, name_of_door, partner_name};
 
 /// Plans one property. Nothing is changed: neither DOOR OS nor the ledger.
@@ -69,7 +70,7 @@ pub fn plan(
         unsettled(
             &mut plan,
             differences.unsettled,
-            taken,
+            stale_rows(ledger, taken, observed),
             &differences.property_cause,
         );
     }
@@ -119,7 +120,13 @@ fn not_performed(ledger: &Ledger, guard: &Guard) -> Option<Reason> {
     }
 }
 
-fn unsettled(plan: &mut Plan, count: usize, taken: &Taken, cause: &crate::owner::Cause) {
+/// How many rows are older than ones already seen.
+fn stale_rows(ledger: &Ledger, taken: &Taken, observed: &Observed) -> usize {
+    let keys = observed.keys.iter();
+    taken.stale.len() + keys.filter(|row| key_is_stale(ledger, row)).count()
+}
+
+fn unsettled(plan: &mut Plan, count: usize, stale: usize, cause: &crate::owner::Cause) {
     if count > 0 {
         plan.refusals.push(Refusal {
             cause: cause.clone(),
@@ -131,13 +138,12 @@ fn unsettled(plan: &mut Plan, count: usize, taken: &Taken, cause: &crate::owner:
             owner: None,
         });
     }
-    if !taken.stale.is_empty() {
+    if stale > 0 {
         plan.refusals.push(Refusal {
             cause: cause.clone(),
             reason: Reason::StaleRow,
             message: format!(
-                "DOOR OS gave {} rows that are older than ones already seen; they were left alone.",
-                taken.stale.len()
+                "DOOR OS gave {stale} rows that are older than ones already seen; they were left alone."
             ),
             owner: None,
         });

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 use crate::ids::{KeyUuid, PartnerUuid};
-use crate::observed::Via;
+use crate::observed::{Vacancy, Via};
 use crate::owner::OwnerId;
 
 /// Claims on one door. In place, like `may_open`: a door that is managed has one of each, and a large
@@ -53,12 +53,16 @@ pub struct Seen {
     /// Whether the lock is proven to carry exactly what DOOR OS grants.
     #[serde(default)]
     pub proven: bool,
+    /// The vacancy of its unit. Nothing else tells the row of an empty home from the later one of a
+    /// home: it moves no revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vacancy: Option<Vacancy>,
     /// An acknowledgement that may be an earlier device's, and so proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inherited: Option<Box<Inherited>>,
 }
 
-/// A lock revision shown for a new device that is the earlier device's last one.
+/// The lock revision that a new device was first shown with. It may be an earlier device's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Inherited {

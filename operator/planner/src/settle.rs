@@ -3,6 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::clocks::mind_the_clocks;
 use crate::exposure::{Freshness, absorb_absence, absorb_row, meet_rows};
 use crate::ids::DoorUuid;
 use crate::ledger::{Gone, Intent, Ledger, MayOpen};
@@ -123,6 +124,7 @@ pub fn absorb(
     observed: &Observed,
     now: Timestamp,
 ) -> (Vec<DoorUuid>, Vec<Settled>) {
+    mind_the_clocks(ledger, observed.clock_skewed, now);
     let mut stale: Vec<DoorUuid> = Vec::new();
     if ledger.doors.is_empty() {
         meet_rows(ledger, &observed.doors, now);
@@ -189,7 +191,7 @@ enum Effect {
 }
 
 /// Whether a read settles a write whose answer is not known: the row is gone, or its revision
-/// passed the one sent, or the time in which it may take effect is over.
+/// passed the one sent, or the time in which it may take effect is over, which no clock in doubt can tell.
 fn settled_by(
     ledger: &Ledger,
     observed: &Observed,
@@ -200,9 +202,10 @@ fn settled_by(
     let applied = Some((Outcome::Applied, Effect::Took));
     let never = Some((Outcome::Overtaken, Effect::Never));
     let overtaken = Some((Outcome::Overtaken, Effect::PerhapsOnce));
-    let expired = intent
-        .unknown_since
-        .is_some_and(|since| now.duration_since(since) >= LATE_EFFECT);
+    let expired = !observed.clock_skewed
+        && intent
+            .unknown_since
+            .is_some_and(|since| now.duration_since(since) >= LATE_EFFECT);
     let complete = observed.incomplete.is_none();
     let by_revision = |revision: Option<i64>, if_match: i64, as_written: bool| match revision {
         Some(revision) if revision > if_match && as_written => applied.clone(),

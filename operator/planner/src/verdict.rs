@@ -12,6 +12,10 @@ use crate::reasons::Reason;
 /// (DOMAIN KB-24446031504919). It decides only whom to send, never what is proven.
 pub const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(30);
 
+/// How far two clocks that agree may differ. What began later than that after now was stamped by a clock
+/// that was wrong, and its grace cannot be told.
+const CLOCKS_AGREE: SignedDuration = SignedDuration::from_mins(2);
+
 /// True, False, or not to be told. The three words of a Kubernetes condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tri {
@@ -136,7 +140,9 @@ pub fn verdict(view: DoorView<'_>, partner: PartnerUuid, now: Timestamp) -> Verd
         let no_device = row.serial.is_none();
         let in_grace = row.connected == Some(true)
             && !no_device
-            && since.is_some_and(|since| now.duration_since(since) < PUSH_GRACE);
+            && since.is_some_and(|since| {
+                (-CLOCKS_AGREE..PUSH_GRACE).contains(&now.duration_since(since))
+            });
         let reason = if in_grace {
             Reason::AwaitingPush
         } else if no_device {

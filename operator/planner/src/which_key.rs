@@ -236,6 +236,12 @@ impl Gather<'_> {
             .map(|record| record.doors.iter().map(|entry| entry.door).collect())
             .unwrap_or_default();
         let client_ref = before.and_then(|record| record.client_ref.clone());
+        // An older row is taken for what it shows, never for the newest there is.
+        let (version, held_by) = before
+            .filter(|record| record.version > row.version)
+            .map_or((row.version, row.held_by()), |record| {
+                (record.version, record.held_by)
+            });
         let doors = row
             .doors
             .iter()
@@ -253,7 +259,8 @@ impl Gather<'_> {
                 doors,
                 schedule: row.schedule.clone(),
                 client_ref,
-                version: row.version,
+                held_by,
+                version,
             },
         );
     }

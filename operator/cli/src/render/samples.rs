@@ -57,6 +57,7 @@ pub fn door_step(action: Action, number: u128, name: &str, before: Value, after:
         door: Some(door),
         key: None,
         partner,
+        holder: None,
         before,
         after,
         irreversible: false,

@@ -126,6 +126,7 @@ mod tests {
             }),
             key: None,
             partner: String::from("Parcel Runner"),
+            holder: None,
             before: Value::None,
             after: Value::Partner(String::from("Parcel Runner")),
             irreversible: false,

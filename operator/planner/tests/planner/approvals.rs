@@ -2,7 +2,7 @@
 
 use opendoor_planner::plan::Plan;
 
-use crate::world::{World, lines, number};
+use crate::world::{World, assert_quiet, lines, number};
 
 fn twelve_held() -> (World, Plan) {
     let mut world = World::large(&[("bulk", 0..30), ("other", 30..40)]);
@@ -149,4 +149,55 @@ fn an_approval_of_what_is_no_longer_wanted_is_forgotten() {
         spec.doors = Some((0..18).map(number).collect())
     });
     assert_eq!(held(&world.pass()), 12);
+}
+
+/// The deletion of a key that nobody holds, held because the mode is Propose.
+fn a_deletion_proposed() -> (World, Plan) {
+    let mut world = World::good();
+    world.guard.mode = opendoor_api::Mode::Propose;
+    world.remove("vacant-tours");
+    let plan = world.pass();
+    assert_eq!(
+        lines(&plan),
+        ["DeleteKey \"Vacant tours\" of TourPass HELD ApprovalRequired @vacant-tours.yaml"]
+    );
+    (world, plan)
+}
+
+/// Counts of holders move a row's version and never its revision.
+fn hand_out(world: &mut World, holders: u32) {
+    let row = world.key_row("Vacant tours");
+    row.holders = Some(holders);
+    row.version += 1;
+}
+
+const DELETED_FROM_PEOPLE: &str =
+    "DeleteKey \"Vacant tours\" of TourPass HELD HoldersAffected @vacant-tours.yaml";
+
+#[test]
+fn an_id_read_before_people_received_the_key_does_not_delete_it() {
+    let (mut world, read) = a_deletion_proposed();
+    hand_out(&mut world, 3);
+    world.approve(&read);
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [DELETED_FROM_PEOPLE]);
+    assert_eq!(plan.unfitting_approvals, world.approvals);
+
+    // Of those who hold it, one more or less decides nothing.
+    world.approve(&plan);
+    hand_out(&mut world, 5);
+    assert_eq!(world.pass().performable().count(), 1);
+    world.approvals.clear();
+    assert_quiet(&world.plan());
+}
+
+#[test]
+fn an_approval_kept_from_before_people_received_the_key_is_not_spent_on_it() {
+    let (mut world, read) = a_deletion_proposed();
+    world.approve(&read);
+    world.decide();
+    world.approvals.clear();
+    hand_out(&mut world, 3);
+    assert_eq!(lines(&world.pass()), [DELETED_FROM_PEOPLE]);
+    assert!(world.ledger.head.approvals.is_empty());
 }

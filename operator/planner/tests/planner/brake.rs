@@ -1,9 +1,11 @@
 //! The brake: how much may be taken away or given in a day.
 
+use opendoor_api::DoorSelector;
 use opendoor_planner::guard::losses_in_window;
+use opendoor_planner::observed::Vacancy;
 use opendoor_planner::reasons::Reason;
 
-use crate::world::{World, assert_quiet, assignment, lines, number};
+use crate::world::{World, assert_quiet, assignment, lines, number, selecting, unit_row};
 
 /// Forty owned pairs: thirty of one object, ten of another.
 fn forty() -> World {
@@ -177,4 +179,95 @@ fn deleting_everything_at_once_is_a_hold_that_can_be_approved() {
     world.pass();
     world.approvals.clear();
     assert_eq!(lines(&world.plan()), [""; 0]);
+}
+
+/// Twelve homes in which people live, all given to Parcel Runner by one object.
+fn twelve_homes(declared: opendoor_api::DoorAssignmentSpec) -> World {
+    let mut world = World::large(&[]);
+    for n in 0..12 {
+        let row = unit_row(&number(n), Some(Vacancy::Occupied), "2026-01-01T00:00:00Z");
+        world.add_row(row);
+    }
+    world.declare("homes", declared);
+    assert_eq!(world.pass().performable().count(), 12);
+    world.advance(60);
+    world
+}
+
+fn residences(vacancy: Option<opendoor_api::Vacancy>) -> opendoor_api::DoorAssignmentSpec {
+    let selector = DoorSelector {
+        door_type: Some(opendoor_api::DoorType::Residence),
+        vacancy,
+        ..DoorSelector::default()
+    };
+    selecting("Parcel Runner", selector)
+}
+
+#[test]
+fn an_edit_to_vacant_units_takes_lived_in_ones_away_by_the_brake_only() {
+    let mut named = assignment("Parcel Runner", &[]);
+    named.doors = Some((0..12).map(number).collect());
+    for before in [
+        residences(None),
+        residences(Some(opendoor_api::Vacancy::Occupied)),
+        named,
+    ] {
+        let mut world = twelve_homes(before);
+        world.declare("homes", residences(Some(opendoor_api::Vacancy::Vacant)));
+        for _ in 0..2 {
+            let plan = world.pass();
+            let reasons: Vec<_> = plan.steps.iter().filter_map(|step| step.held).collect();
+            assert_eq!(reasons, [Reason::RemovalLimitExceeded; 12]);
+            assert!(plan.steps.iter().all(|step| !step.uncharged));
+        }
+    }
+}
+
+#[test]
+fn units_that_people_move_into_go_however_many_they_are() {
+    let mut world = World::large(&[]);
+    for n in 0..12 {
+        let row = unit_row(&number(n), Some(Vacancy::Vacant), "2026-01-01T00:00:00Z");
+        world.add_row(row);
+    }
+    world.declare("homes", residences(Some(opendoor_api::Vacancy::Vacant)));
+    world.pass();
+    world.advance(60);
+    for n in 0..12 {
+        let now = world.now;
+        let unit = world.row(&number(n)).unit.as_mut().unwrap();
+        unit.vacancy = Some(Vacancy::Occupied);
+        unit.vacancy_since = Some(now);
+    }
+    assert_eq!(world.pass().performable().count(), 12);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
+}
+
+#[test]
+fn a_clock_in_doubt_frees_no_charge() {
+    let mut world = forty();
+    keep(&mut world, "bulk", 0..22);
+    world.pass();
+    world.observed.clock_skewed = true;
+    world.advance(25 * 60);
+    keep(&mut world, "other", 33..40);
+    assert_eq!(held(&world.pass()), 3);
+    assert_eq!(losses_in_window(&world.ledger.head, world.now), 8);
+    world.observed.clock_skewed = false;
+    world.advance(-25 * 60 + 1);
+    assert_eq!(held(&world.pass()), 3);
+}
+
+#[test]
+fn what_went_while_the_clock_was_slow_counts_for_a_day_once_it_is_right() {
+    let mut world = forty();
+    world.observed.clock_skewed = true;
+    keep(&mut world, "bulk", 0..22);
+    world.pass();
+    world.observed.clock_skewed = false;
+    world.advance(25 * 60);
+    keep(&mut world, "other", 33..40);
+    assert_eq!(held(&world.plan()), 3);
+    world.advance(24 * 60);
+    assert_eq!(held(&world.plan()), 0);
 }

@@ -245,3 +245,12 @@ fn a_building_is_done_when_nothing_is_owned_or_owed() {
     world.plan();
     assert!(world.ledger.is_settled());
 }
+
+#[test]
+fn what_was_removed_at_a_time_that_is_still_to_come_waits_for_no_push() {
+    let mut world = removed(true);
+    world.advance(-2);
+    assert_pool(&world, Tri::False, Tri::False, Reason::AwaitingPush);
+    world.advance(-60);
+    assert_pool(&world, Tri::False, Tri::True, Reason::DoorSyncRequired);
+}

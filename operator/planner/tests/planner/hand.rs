@@ -1,12 +1,13 @@
 //! What people change by hand in DOOR OS.
 
 use opendoor_api::{AddedByHand, RemovedByHand};
-use opendoor_planner::observed::Day;
-use opendoor_planner::observed::Interval;
+use opendoor_planner::observed::{Day, Interval, Partner};
+use opendoor_planner::reasons::Reason;
 
 use crate::door_os;
 use crate::world::{
-    World, assert_quiet, assignment, door, key, key_row, lines, number, partner_key,
+    World, assert_quiet, assignment, door, key, key_row, lines, number, partner, partner_key,
+    refusals,
 };
 
 fn hold(world: &mut World) {
@@ -323,4 +324,87 @@ fn a_holder_that_is_unknown_changes_nothing_and_loses_no_claim() {
     assert_eq!(world.record("Pool").claims.len(), 1);
     world.declare("units", assignment("TourPass", &["Unit 103"]));
     assert_eq!(world.plan().steps.len(), 1);
+}
+
+/// Nosy, whom DOOR has authorised and the Property does not list, was put on Unit 103 by hand.
+fn nosy() -> World {
+    let mut world = World::good();
+    world.observed.partners.push(Partner {
+        uuid: partner("Nosy"),
+        name: "Nosy".to_owned(),
+    });
+    world.observed.partners.sort_by_key(|partner| partner.uuid);
+    world.hand_door("Unit 103", Some("Nosy"));
+    remove_added(&mut world);
+    world
+}
+
+#[test]
+fn what_was_found_first_waits_though_door_renames_or_withdraws_the_partner() {
+    let mut world = nosy();
+    world.pass();
+    for partners in [Some("Nosy Inc"), None] {
+        world
+            .observed
+            .partners
+            .retain(|known| known.uuid != partner("Nosy"));
+        if let Some(name) = partners {
+            world.observed.partners.push(Partner {
+                uuid: partner("Nosy"),
+                name: name.to_owned(),
+            });
+            world.observed.partners.sort_by_key(|partner| partner.uuid);
+        }
+        // Somebody edits the door, so that it is no longer the very step that was held.
+        let row = world.row("Unit 103");
+        row.revision = row.revision.map(|revision| revision + 1);
+        let reasons: Vec<_> = world.pass().steps.iter().map(|step| step.held).collect();
+        assert_eq!(reasons, [Some(Reason::Unmanaged)], "{partners:?}");
+    }
+}
+
+#[test]
+fn what_the_first_pass_could_not_judge_waits_like_what_it_found() {
+    let mut world = nosy();
+    let version = world.row("Unit 103").version;
+    let seen = world.ledger.door_mut(door("Unit 103")).seen.as_mut();
+    seen.unwrap().version = version + 5;
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    world.row("Unit 103").version = version + 5;
+    let found = "RemoveDoor Unit 103: Nosy -> none HELD Unmanaged @harbor-point.yaml:1";
+    assert_eq!(lines(&world.pass()), [found]);
+    assert_eq!(lines(&world.pass()), [found]);
+}
+
+#[test]
+fn a_door_of_a_key_whose_row_the_first_pass_could_not_judge_waits_too() {
+    let mut world = World::good();
+    let pool = opendoor_planner::observed::KeyDoor {
+        door: door("Pool"),
+        doorcodes: true,
+    };
+    world.hand_key("Vacant tours", |row| row.doors.push(pool));
+    remove_added(&mut world);
+    let version = world.key_row("Vacant tours").version;
+    let keys = &mut world.ledger.head_mut().keys;
+    keys.get_mut(&key("Vacant tours")).unwrap().version = version + 5;
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(refusals(&plan), ["StaleRow harbor-point.yaml:1"]);
+    world.key_row("Vacant tours").version = version + 5;
+    assert_eq!(
+        lines(&world.pass()),
+        ["UpdateKey \"Vacant tours\" of TourPass HELD Unmanaged @harbor-point.yaml:1"]
+    );
+}
+
+#[test]
+fn a_declared_door_found_with_another_partner_waits_however_often_it_is_seen() {
+    let mut world = World::good();
+    world.hand_door("Pool", Some("Parcel Runner"));
+    remove_added(&mut world);
+    let found = "ChangeDoor Pool: Parcel Runner -> TourPass HELD Unmanaged @pool-tours.yaml:11";
+    for _ in 0..3 {
+        assert_eq!(lines(&world.pass()), [found]);
+    }
 }

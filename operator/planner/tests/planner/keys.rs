@@ -294,3 +294,45 @@ fn a_stale_row_of_a_key_is_left_alone() {
     *world.key_row("Vacant tours") = old;
     assert_eq!(lines(&world.plan()), [""; 0]);
 }
+
+#[test]
+fn a_row_from_before_people_received_the_key_deletes_nothing() {
+    for refused in [false, true] {
+        let mut world = World::good();
+        let old = world.key_row("Vacant tours").clone();
+        if refused {
+            world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
+        }
+        let row = world.key_row("Vacant tours");
+        row.holders = Some(3);
+        row.version += 1;
+        world.pass();
+        world.commit();
+        world.key_row("Vacant tours").version += 1;
+        world.plan();
+        assert!(!world.ledger.unsaved.any(), "it is no news twice");
+
+        *world.key_row("Vacant tours") = old;
+        world.remove("vacant-tours");
+        let plan = world.plan();
+        let deletions = plan.steps.iter().filter(|step| step.key.is_some());
+        assert_eq!(deletions.count(), 0, "{:?}", lines(&plan));
+    }
+}
+
+#[test]
+fn a_row_from_before_people_received_the_key_is_not_taken_for_news_by_another_object() {
+    let mut world = World::good();
+    let old = world.key_row("Vacant tours").clone();
+    let row = world.key_row("Vacant tours");
+    row.holders = Some(3);
+    row.version += 1;
+    world.pass();
+    *world.key_row("Vacant tours") = old;
+    let tours = [("Unit 101", true), ("Unit 102", false)];
+    world.remove("vacant-tours");
+    world.declare_key("tours", partner_key("TourPass", "Vacant tours", &tours));
+    world.pass();
+    world.remove("tours");
+    assert_eq!(lines(&world.plan()), [""; 0]);
+}

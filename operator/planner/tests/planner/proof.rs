@@ -154,6 +154,72 @@ fn a_new_device_that_shows_the_old_acknowledgement_is_proven_only_by_its_own() {
 }
 
 #[test]
+fn an_acknowledgement_first_seen_with_a_new_device_may_be_its_predecessors() {
+    // The old lock took the removal in and was swapped between two looks.
+    let mut world = removed();
+    world.sync("Pool");
+    world.row("Pool").serial = Some("a new lock".into());
+    world.plan();
+    assert_eq!(why(&world, "Pool"), Some(UnknownWhy::NewDevice));
+    assert_eq!(opens(&world, "Pool"), [partner("TourPass")]);
+    world.plan();
+    assert_eq!(opens(&world, "Pool"), [partner("TourPass")]);
+    // The next thing it acknowledges is its own.
+    world.declare("pool-tours", assignment("TourPass", &["Pool"]));
+    world.pass();
+    world.sync("Pool");
+    world.plan();
+    assert_eq!(why(&world, "Pool"), None);
+    assert!(!world.record("Pool").owes());
+}
+
+#[test]
+fn a_door_that_was_bare_for_a_while_may_show_the_acknowledgement_of_the_lock_before() {
+    let mut world = World::good();
+    let acknowledged = world.row("Pool").lock_revision;
+    for (serial, lock_revision) in [(None, None), (Some("a new lock".into()), acknowledged)] {
+        let row = world.row("Pool");
+        row.serial = serial;
+        row.lock_revision = lock_revision;
+        row.version += 1;
+        world.plan();
+        assert_eq!(why(&world, "Pool"), Some(UnknownWhy::NewDevice));
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_may_be_another_devices_is_no_better_after_door_could_not_say() {
+    let mut world = World::good();
+    let acknowledged = world.row("Pool").lock_revision;
+    world.row("Pool").serial = Some("a new lock".into());
+    for lock_revision in [acknowledged, None, acknowledged] {
+        let row = world.row("Pool");
+        row.lock_revision = lock_revision;
+        row.version += 1;
+        world.plan();
+        assert!(why(&world, "Pool").is_some(), "{lock_revision:?}");
+    }
+}
+
+#[test]
+fn a_full_sync_from_before_a_device_was_seen_does_not_make_an_acknowledgement_its_own() {
+    let mut world = World::good();
+    let row = world.row("Pool");
+    row.serial = Some("a new lock".into());
+    row.version += 1;
+    world.plan();
+    let seen = world.now;
+    world.advance(5);
+    for (last_full_sync, proven) in [(at("2026-03-02T10:30:00Z"), false), (seen, true)] {
+        let row = world.row("Pool");
+        row.last_full_sync = Some(last_full_sync);
+        row.version += 1;
+        world.plan();
+        assert_eq!(why(&world, "Pool").is_none(), proven);
+    }
+}
+
+#[test]
 fn a_door_without_a_device_is_never_proven() {
     let mut world = removed();
     world.sync("Pool");

@@ -363,6 +363,10 @@ fn a_lost_deletion_is_not_sent_again_once_somebody_holds_the_key() {
     world.remove("vacant-tours");
     world.lose_answers(false);
     world.key_row("Vacant tours").holders = Some(1);
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0], "it waits for what was sent");
+    assert_eq!(refusals(&plan), ["OutcomeUnknown harbor-point.yaml:1"]);
+    world.advance(11);
     assert_eq!(
         lines(&world.plan()),
         ["DeleteKey \"Vacant tours\" of TourPass HELD HoldersAffected @vacant-tours.yaml"]
@@ -387,4 +391,35 @@ fn a_retained_deletion_leaves_a_door_about_which_a_write_is_open() {
     let removals = plan.steps.iter().filter(|step| step.door.is_some());
     assert_eq!(removals.count(), 0, "{:?}", lines(&plan));
     assert!(world.record("Pool").claims.is_empty());
+}
+
+#[test]
+fn a_clock_in_doubt_ends_no_write() {
+    let mut world = one_grant();
+    world.lose_answers(false);
+    world.remove("more");
+    world.observed.clock_skewed = true;
+    world.advance(12);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+    assert_eq!(world.record("Unit 103").may_open.len(), 1);
+    assert_eq!(world.ledger.head.charges.len(), 1);
+}
+
+#[test]
+fn the_ten_minutes_of_a_write_sent_while_the_clock_was_slow_count_once_it_is_right() {
+    let mut world = one_grant();
+    world.observed.clock_skewed = true;
+    world.lose_answers(false);
+    world.remove("more");
+    world.observed.clock_skewed = false;
+    world.advance(60);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+    world.advance(11);
+    assert_quiet(&world.plan());
 }

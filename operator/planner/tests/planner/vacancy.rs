@@ -314,3 +314,22 @@ fn a_door_of_unknown_type_is_not_selected_by_type() {
     world.advance(48 * 60);
     assert_quiet(&world.plan());
 }
+
+#[test]
+fn a_row_from_before_somebody_moved_in_grants_nothing() {
+    let mut world = World::good();
+    let old = world.row("Unit 101").clone();
+    set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+    world.row("Unit 101").version += 1;
+    world.pass();
+    world.commit();
+    world.row("Unit 101").version += 1;
+    world.plan();
+    assert!(!world.ledger.unsaved.any(), "it is no news twice");
+
+    *world.row("Unit 101") = old;
+    vacant_units(&mut world);
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(refusals(&plan), ["StaleRow harbor-point.yaml:1"]);
+}

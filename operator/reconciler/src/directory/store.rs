@@ -16,7 +16,10 @@ use crate::ports::{Event, Ledgers, StoreError};
 use crate::record::{Owners, RecordError, decode_door, decode_head, encode_door, encode_head};
 
 /// The format this version writes: of the tables, and of the records in them ([`FORMAT`](crate::record::FORMAT)).
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
+
+/// The oldest format that is read: its tables are the same, and its records are read as what they are.
+const OLDEST: i64 = 2;
 
 const TABLES: &str = "
     CREATE TABLE ledgers (
@@ -129,6 +132,11 @@ impl SqliteStore {
                 .pragma_update(None, "user_version", SCHEMA)
                 .map_err(failed)?;
             transaction.commit().map_err(failed)?;
+        } else if found < SCHEMA {
+            // From here on an older version would misread what is written.
+            connection
+                .pragma_update(None, "user_version", SCHEMA)
+                .map_err(failed)?;
         }
         connection.execute_batch(LATER_TABLES).map_err(failed)?;
         Ok(())
@@ -149,7 +157,7 @@ impl SqliteStore {
                 known: SCHEMA,
             });
         }
-        if (1..SCHEMA).contains(&found) {
+        if (1..OLDEST).contains(&found) {
             return Err(StoreError::TooOld {
                 place: self.place.display().to_string(),
                 found,
@@ -387,6 +395,7 @@ mod tests {
             lock_revision: None,
             serial: None,
             proven: false,
+            vacancy: None,
             inherited: None,
         });
         ledger.door_mut(DoorUuid(Uuid::from_u128(2)));
@@ -439,6 +448,28 @@ mod tests {
         drop(store);
         let refused = SqliteStore::open(state.path());
         assert!(matches!(refused, Err(StoreError::TooNew { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_version_before_is_read_and_taken_over() {
+        let state = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::new(building());
+        ledger.door_mut(DoorUuid(Uuid::from_u128(1))).name = Some("Front".into());
+        let store = SqliteStore::open(state.path()).unwrap();
+        store.commit(&mut ledger, &[]).await.unwrap();
+        store
+            .connection
+            .borrow()
+            .pragma_update(None, "user_version", OLDEST)
+            .unwrap();
+        drop(store);
+        let reader = SqliteStore::open_read_only(state.path()).unwrap().unwrap();
+        assert!(reader.load(building()).await.unwrap().is_some());
+        assert_eq!(reader.version().unwrap(), OLDEST, "a reader writes nothing");
+        drop(reader);
+        let store = SqliteStore::open(state.path()).unwrap();
+        assert_eq!(store.load(building()).await.unwrap(), Some(ledger));
+        assert_eq!(store.version().unwrap(), SCHEMA);
     }
 
     #[test]

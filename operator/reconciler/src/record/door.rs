@@ -8,6 +8,7 @@ use opendoor_planner::ids::{KeyUuid, PartnerUuid};
 use opendoor_planner::ledger::{
     Claim, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
+use opendoor_planner::observed::Vacancy;
 use opendoor_planner::owner::{Owner as Said, OwnerId, OwnerKind};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -68,9 +69,14 @@ struct StoredSeen<'a> {
     access_revision: i64,
     lock_revision: Option<i64>,
     serial: Option<&'a str>,
-    proven: bool,
+    state: State,
     inherited: Option<(i64, Option<Moment>)>,
 }
+
+/// Whether it is proven, in the lowest bit, which was all there was in format 1; and in the next two
+/// what is known of its unit: nothing, vacant, occupied.
+#[derive(Serialize, Deserialize)]
+struct State(u8);
 
 #[derive(Serialize, Deserialize)]
 struct Entry<'a> {
@@ -208,6 +214,7 @@ impl<'a> StoredSeen<'a> {
             lock_revision,
             serial,
             proven,
+            vacancy,
             inherited,
         } = seen;
         Self {
@@ -215,7 +222,7 @@ impl<'a> StoredSeen<'a> {
             access_revision: *access_revision,
             lock_revision: *lock_revision,
             serial: serial.as_deref(),
-            proven: *proven,
+            state: State::of(*proven, *vacancy),
             inherited: inherited.as_deref().map(|inherited| {
                 let Inherited {
                     lock_revision,
@@ -234,14 +241,37 @@ impl<'a> StoredSeen<'a> {
             })),
             None => None,
         };
+        let (proven, vacancy) = self.state.read()?;
         Ok(Seen {
             version: self.version,
             access_revision: self.access_revision,
             lock_revision: self.lock_revision,
             serial: self.serial.map(SmolStr::from),
-            proven: self.proven,
+            proven,
+            vacancy,
             inherited,
         })
+    }
+}
+
+impl State {
+    fn of(proven: bool, vacancy: Option<Vacancy>) -> Self {
+        let vacancy = match vacancy {
+            None => 0,
+            Some(Vacancy::Vacant) => 1,
+            Some(Vacancy::Occupied) => 2,
+        };
+        Self(u8::from(proven) | vacancy << 1)
+    }
+
+    fn read(self) -> Result<(bool, Option<Vacancy>), RecordError> {
+        let vacancy = match self.0 >> 1 {
+            0 => None,
+            1 => Some(Vacancy::Vacant),
+            2 => Some(Vacancy::Occupied),
+            _ => return Err(damaged("a unit is neither vacant nor occupied")),
+        };
+        Ok((self.0 & 1 == 1, vacancy))
     }
 }
 

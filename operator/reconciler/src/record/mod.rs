@@ -22,7 +22,13 @@ pub(crate) use door::Owners;
 
 /// The format written. It is part of every home's own version: a change of what is written here needs a
 /// new number.
-pub const FORMAT: u8 = 1;
+///
+/// Format 2 says the vacancy of a door's unit where format 1 had nothing but zeroes, so that the one is
+/// read as the other.
+pub const FORMAT: u8 = 2;
+
+/// The oldest format that is read.
+const OLDEST: u8 = 1;
 
 /// How much of a ledger's SHA-256 goes before it.
 const SUM: usize = 8;
@@ -77,7 +83,7 @@ pub fn encode(ledger: &Ledger) -> Result<Vec<u8>, RecordError> {
 /// The bytes are of another format, or not what [`encode`] wrote.
 pub fn decode(bytes: &[u8]) -> Result<Ledger, RecordError> {
     let (format, rest) = bytes.split_first().ok_or_else(|| damaged("it is empty"))?;
-    if *format != FORMAT {
+    if !(OLDEST..=FORMAT).contains(format) {
         return Err(RecordError::Format { found: *format });
     }
     let (expected, body) = rest
@@ -164,6 +170,8 @@ struct Rest<'a> {
     approvals_given: u64,
     next_number: u64,
     removes_added_since: Option<jiff::Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock_skewed_since: Option<jiff::Timestamp>,
 }
 
 fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
@@ -182,6 +190,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         approvals_given,
         next_number,
         removes_added_since,
+        clock_skewed_since,
     } = head;
     let rest = serde_json::to_vec(&Rest {
         property,
@@ -196,6 +205,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         approvals_given: *approvals_given,
         next_number: *next_number,
         removes_added_since: *removes_added_since,
+        clock_skewed_since: *clock_skewed_since,
     })
     .map_err(damaged)?;
     let door_pins = door_pins

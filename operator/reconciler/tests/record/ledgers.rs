@@ -9,7 +9,7 @@ use opendoor_planner::ledger::{
     Hold, Inherited, Intent, KeyRecord, Ledger, MayOpen, PartnerRecord, Seen, UnknownHistory,
     UnknownWhy,
 };
-use opendoor_planner::observed::{Day, Interval, KeyDoor};
+use opendoor_planner::observed::{Day, HeldBy, Interval, KeyDoor, Vacancy};
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::writes::{KeyPatch, Write};
@@ -82,15 +82,20 @@ fn seen() -> impl Strategy<Value = Seen> {
         any::<Option<i64>>(),
         any::<Option<String>>(),
         any::<bool>(),
+        option::of(prop::sample::select(vec![
+            Vacancy::Vacant,
+            Vacancy::Occupied,
+        ])),
         option::of((any::<i64>(), option::of(moment()))),
     )
         .prop_map(
-            |(version, access_revision, lock_revision, serial, proven, inherited)| Seen {
+            |(version, access_revision, lock_revision, serial, proven, vacancy, inherited)| Seen {
                 version,
                 access_revision,
                 lock_revision,
                 serial: serial.map(SmolStr::from),
                 proven,
+                vacancy,
                 inherited: inherited.map(|(lock_revision, last_full_sync)| {
                     Box::new(Inherited {
                         lock_revision,
@@ -164,6 +169,7 @@ fn head() -> impl Strategy<Value = Head> {
         any::<u64>(),
         any::<u64>(),
         option::of(moment()),
+        option::of(moment()),
     );
     (declared, done).prop_map(|(declared, done)| Head {
         property: declared.0.map(property),
@@ -182,6 +188,7 @@ fn head() -> impl Strategy<Value = Head> {
         approvals_given: done.4,
         next_number: done.5,
         removes_added_since: done.6,
+        clock_skewed_since: done.7,
     })
 }
 
@@ -213,36 +220,40 @@ fn accepted() -> impl Strategy<Value = Accepted> {
         any::<String>(),
         vec(any::<String>(), 0..4),
         option::of(moment()),
+        option::of(moment()),
     )
-        .prop_map(|(key, name, doors, expiry_known_since)| {
-            let property_ref = LocalRef { name: name.clone() };
-            let spec = if key {
-                Spec::PartnerKey(PartnerKeySpec {
-                    property_ref,
-                    partner: name.clone(),
-                    doors: doors
-                        .into_iter()
-                        .map(|name| opendoor_api::KeyDoor {
-                            name,
-                            provide_doorcodes: true,
-                        })
-                        .collect(),
-                    ..PartnerKeySpec::default()
-                })
-            } else {
-                Spec::DoorAssignment(DoorAssignmentSpec {
-                    property_ref,
-                    partner: name.clone(),
-                    doors: Some(doors),
-                    ..DoorAssignmentSpec::default()
-                })
-            };
-            Accepted {
-                spec: spec.into(),
-                cause: cause(&name),
-                expiry_known_since,
-            }
-        })
+        .prop_map(
+            |(key, name, doors, expiry_known_since, vacant_only_since)| {
+                let property_ref = LocalRef { name: name.clone() };
+                let spec = if key {
+                    Spec::PartnerKey(PartnerKeySpec {
+                        property_ref,
+                        partner: name.clone(),
+                        doors: doors
+                            .into_iter()
+                            .map(|name| opendoor_api::KeyDoor {
+                                name,
+                                provide_doorcodes: true,
+                            })
+                            .collect(),
+                        ..PartnerKeySpec::default()
+                    })
+                } else {
+                    Spec::DoorAssignment(DoorAssignmentSpec {
+                        property_ref,
+                        partner: name.clone(),
+                        doors: Some(doors),
+                        ..DoorAssignmentSpec::default()
+                    })
+                };
+                Accepted {
+                    spec: spec.into(),
+                    cause: cause(&name),
+                    expiry_known_since,
+                    vacant_only_since,
+                }
+            },
+        )
 }
 
 fn partner() -> impl Strategy<Value = PartnerRecord> {
@@ -281,16 +292,18 @@ fn key() -> impl Strategy<Value = KeyRecord> {
         on_key(),
         schedule(),
         any::<Option<String>>(),
+        prop::sample::select(vec![HeldBy::Nobody, HeldBy::Somebody, HeldBy::Unknown]),
         any::<i64>(),
     )
         .prop_map(
-            |(owner, partner, name, doors, schedule, client_ref, version)| KeyRecord {
+            |(owner, partner, name, doors, schedule, client_ref, held_by, version)| KeyRecord {
                 owner,
                 partner: PartnerUuid(partner),
                 name,
                 doors,
                 schedule,
                 client_ref,
+                held_by,
                 version,
             },
         )

@@ -10,6 +10,7 @@ mod ledgers;
 
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::ledger::{Ledger, Seen};
+use opendoor_planner::observed::Vacancy;
 use opendoor_reconciler::record::{FORMAT, RecordError, decode, encode};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -35,7 +36,8 @@ proptest! {
         match decode(&changed) {
             Err(RecordError::Format { found }) => prop_assert_eq!((at, found), (0, FORMAT ^ flip)),
             Err(RecordError::Damaged(_)) => prop_assert!(at > 0),
-            Ok(_) => prop_assert!(false, "taken for a ledger"),
+            // What format 1 can say, it says in the same bytes.
+            Ok(same) => prop_assert_eq!((at, changed[0], same), (0, 1, ledger)),
         }
         prop_assert!(matches!(decode(&bytes[..at]), Err(RecordError::Damaged(_))));
         let mut longer = bytes;
@@ -60,6 +62,7 @@ fn the_format_is_as_it_was() {
         lock_revision: Some(2),
         serial: Some("0007".into()),
         proven: true,
+        vacancy: None,
         inherited: None,
     });
     let bytes = encode(&ledger).unwrap();
@@ -67,9 +70,27 @@ fn the_format_is_as_it_was() {
         bytes.escape_ascii().to_string(),
         EXPECTED.escape_ascii().to_string()
     );
+    ledger
+        .door_mut(DoorUuid(Uuid::from_u128(2)))
+        .seen
+        .as_mut()
+        .unwrap()
+        .vacancy = Some(Vacancy::Occupied);
+    let bytes = encode(&ledger).unwrap();
+    assert_eq!(bytes[bytes.len() - 4..], [5, 0, 0, 0]);
 }
 
-const EXPECTED: &[u8] = b"\x01)}C\xe0\xaaf\xe6\x92\
+#[test]
+fn what_the_format_before_wrote_is_read() {
+    let mut bytes = EXPECTED.to_vec();
+    bytes[0] = 1;
+    assert_eq!(decode(&bytes), decode(EXPECTED));
+    assert!(decode(&bytes).is_ok());
+    bytes[0] = 0;
+    assert_eq!(decode(&bytes), Err(RecordError::Format { found: 0 }));
+}
+
+const EXPECTED: &[u8] = b"\x02)}C\xe0\xaaf\xe6\x92\
     \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\xba\x01\0\xb7\x01\
     {\"property\":null,\"portfolio\":null,\"accepted\":{},\"partners\":{},\"keys\":{},\"intents\":[],\"charges\":[],\
     \"holds\":{},\"approvals\":[],\"approvalsGiven\":0,\"nextNumber\":3,\"removesAddedSince\":null}\
