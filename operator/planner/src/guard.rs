@@ -167,7 +167,10 @@ fn keep_holds(plan: &mut Plan, ledger: &Ledger, excused: &BTreeSet<Fingerprint>)
             continue;
         }
         step.held = held_owners.get(&step.owner).copied();
-        if step.owner.kind == OwnerKind::Property && found_first.contains(target(step).as_str()) {
+        // Whichever object now takes it off the door. A key's own object only changes what is its own.
+        let takes_found = step.owner.kind == OwnerKind::Property
+            || matches!(step.write, Write::SetDoorPartner { .. });
+        if takes_found && found_first.contains(target(step).as_str()) {
             step.held = Some(Reason::Unmanaged);
         }
     }
