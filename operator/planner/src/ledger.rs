@@ -16,6 +16,7 @@ use crate::owner::{Cause, OwnerId};
 use crate::reasons::Reason;
 use crate::writes::Write;
 
+pub use crate::left_behind::{LeftBehind, LeftDoor};
 pub use crate::records::{
     Claim, Claims, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
@@ -80,6 +81,9 @@ pub struct Head {
     pub partners: BTreeMap<String, PartnerRecord>,
     /// Keys we own.
     pub keys: BTreeMap<KeyUuid, KeyRecord>,
+    /// What deleted objects left in place and nobody owns.
+    #[serde(skip_serializing_if = "LeftBehind::is_empty")]
+    pub left_behind: LeftBehind,
     /// Writes begun and not yet settled.
     pub intents: Vec<Intent>,
     /// What the brake has charged in the last 24 hours.

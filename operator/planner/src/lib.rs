@@ -28,6 +28,7 @@ mod key_removals;
 pub mod key_steps;
 mod key_wants;
 pub mod ledger;
+mod left_behind;
 pub mod observed;
 mod own;
 mod own_doors;

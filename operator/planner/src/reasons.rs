@@ -182,7 +182,7 @@ catalogue! {
         "Correct what the message lists; `opendoor validate` shows the same offline.";
     Unmanaged, Noted,
         "Access that was added by hand and that nothing declares.",
-        "It is reported, not removed, unless the Property says addedByHand: Remove.",
+        "It is reported, not removed, unless the Property says addedByHand: Remove. What a deleted object left behind (deletionPolicy: Retain) is never removed: people look after it.",
         "Declare it, remove it in DOOR OS, or set addedByHand: Remove.";
     Drifted, Noted,
         "What was applied here was changed by hand in DOOR OS.",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::ledger::{
     Accepted, AcceptedPortfolio, AcceptedProperty, Charge, DoorRecord, Fingerprint, Head, Hold,
-    Intent, KeyRecord, Ledger, PartnerRecord,
+    Intent, KeyRecord, Ledger, LeftBehind, PartnerRecord,
 };
 use opendoor_planner::owner::OwnerId;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,8 @@ struct Rest<'a> {
     accepted: &'a BTreeMap<OwnerId, Accepted>,
     partners: &'a BTreeMap<String, PartnerRecord>,
     keys: &'a BTreeMap<opendoor_planner::ids::KeyUuid, KeyRecord>,
+    #[serde(skip_serializing_if = "LeftBehind::is_empty")]
+    left_behind: &'a LeftBehind,
     intents: &'a [Intent],
     charges: &'a [Charge],
     holds: &'a BTreeMap<Fingerprint, Hold>,
@@ -175,6 +177,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         door_pins,
         partners,
         keys,
+        left_behind,
         intents,
         charges,
         holds,
@@ -189,6 +192,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         accepted,
         partners,
         keys,
+        left_behind,
         intents,
         charges,
         holds,
