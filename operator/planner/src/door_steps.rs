@@ -89,7 +89,8 @@ impl Differences<'_> {
         let mut objects = want
             .objects
             .iter()
-            .filter_map(|at| self.taken.objects.get(*at));
+            .filter_map(|at| self.taken.objects.get(*at))
+            .filter(|object| !object.refused);
         let Some(object) = objects.next() else {
             return;
         };

@@ -68,6 +68,9 @@ pub struct InForce {
     pub spec: Arc<Spec>,
     /// Places of its fields.
     pub places: Places,
+    /// Its change is refused, and what is in force is no longer what its file says: that keeps what there
+    /// is, and grants nothing.
+    pub refused: bool,
     /// It neither grants nor revokes: refused or unreadable with a partner that cannot be used.
     pub frozen: bool,
     /// It was removed, and something of it is still owned.

@@ -4,7 +4,7 @@ use opendoor_api::RemovedByHand;
 
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::InForce;
-use crate::key_diff::{after_patch, drift, narrowed};
+use crate::key_diff::{after_patch, drift, narrowed, narrowing};
 use crate::key_wants::KeyWant;
 use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::{Cause, OwnerId};
@@ -122,7 +122,7 @@ impl Differences<'_> {
     }
 
     fn create_key(&mut self, want: &KeyWant, object: &InForce) {
-        if want.doors.is_empty() || self.name_is_taken(want, object) {
+        if object.refused || want.doors.is_empty() || self.name_is_taken(want, object) {
             return;
         }
         let restores = want.key.is_some();
@@ -222,6 +222,9 @@ impl Differences<'_> {
         let schedule = patch.schedule.as_deref().unwrap_or(&row.schedule);
         let name = patch.name.as_deref().unwrap_or(&row.name);
         let after = self.settings(name, Some(want.partner), &after_doors, schedule);
+        if object.refused {
+            patch = narrowing(row, patch);
+        }
         self.key_step(KeyChange {
             action: if want.converts {
                 Action::ConvertKey
