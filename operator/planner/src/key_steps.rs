@@ -91,7 +91,18 @@ impl Differences<'_> {
                         .iter()
                         .any(|rival| rival.key == Some(other.uuid) && rival.name != want.name)
             });
-        let (path, reason, message) = if leaving {
+        let (path, reason, message) = if leaving && self.waits_in_a_ring(want) {
+            (
+                "spec.keyName",
+                Reason::KeyNameTaken,
+                format!(
+                    "the keys that are to give up the name \"{}\" and to get it wait for one another, so none can be \
+                     renamed first. Give one of them a third keyName, let that be applied, then give it the name that is \
+                     meant.",
+                    want.name
+                ),
+            )
+        } else if leaving {
             (
                 "spec.keyName",
                 Reason::WaitingForKeyName,
@@ -118,6 +129,26 @@ impl Differences<'_> {
             message,
             owner: Some(object.owner.clone()),
         });
+        true
+    }
+
+    /// Whether the name is given up only once others are that wait for one another: two keys that are to
+    /// swap names.
+    fn waits_in_a_ring(&self, want: &KeyWant) -> bool {
+        let mut name = want.name.as_str();
+        // What is longer than there are keys goes round.
+        for _ in &self.taken.keys {
+            let holder = self.observed.keys.iter().find(|row| row.name == name);
+            let rival = holder.and_then(|row| {
+                let mut wants = self.taken.keys.iter();
+                wants.find(|rival| rival.key == Some(row.uuid) && rival.name != name)
+            });
+            match rival {
+                None => return false,
+                Some(rival) if rival.key == want.key => return true,
+                Some(rival) => name = &rival.name,
+            }
+        }
         true
     }
 

@@ -137,9 +137,9 @@ catalogue! {
         "spec.adopt.keyUuid must be the uuid of a key that exists in this building.",
         "Correct spec.adopt.keyUuid (`opendoor import` lists the keys), or remove spec.adopt to have a new key made.";
     KeyNameTaken, Refused,
-        "A key of that name exists that this product does not own.",
+        "Another key has that name and does not give it up.",
         "Key names are unique in a building, and a key somebody made by hand is not taken over unasked.",
-        "Take it over with spec.adopt, or choose another keyName.";
+        "Take it over with spec.adopt where nothing owns it, or choose another keyName.";
     AcknowledgementRequired, Refused,
         "An ordinary key would become a partner key.",
         "Once a partner is set, the key is a partner key for good: DOOR OS never changes or clears it (DOOR help centre 34093878800023).",

@@ -252,6 +252,42 @@ fn a_door_name_that_means_another_door_leaves_the_key_as_it_is() {
 }
 
 #[test]
+#[test]
+fn keys_that_are_to_swap_names_wait_for_a_person_to_go_by_a_third_name() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.pass();
+    let mut name = |object: &str, name: &str| {
+        world.partner_key(object, |spec| spec.key_name = Some(name.to_owned()));
+        world.pass()
+    };
+    name("pool-key", "Vacant tours");
+    let plan = name("vacant-tours", "Pool");
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(
+        refusals(&plan),
+        [
+            "KeyNameTaken pool-key.yaml:7",
+            "KeyNameTaken vacant-tours.yaml:7"
+        ]
+    );
+    assert!(plan.has_refusals(), "it does not come by itself");
+    let message = &refusal(&plan, Reason::KeyNameTaken).message;
+    assert!(message.contains("a third keyName"), "{message}");
+
+    name("pool-key", "For now");
+    assert_eq!(
+        lines(&name("vacant-tours", "Pool")),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
+    name("pool-key", "Vacant tours");
+    assert_quiet(&world.plan());
+    assert_eq!(world.key_row("Vacant tours").name, "Pool");
+}
+
 fn a_key_deleted_by_hand_and_made_again_by_hand_is_taken_up_where_it_is_equal() {
     let mut world = World::good();
     let mut again = key_row(
