@@ -224,8 +224,8 @@ fn references(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) -> Vec
 }
 
 /// The first few of a list, and how many more there are.
-pub(crate) fn listing(items: &[String], most: usize) -> String {
-    let shown: Vec<&str> = items.iter().take(most).map(String::as_str).collect();
+pub(crate) fn listing<T: AsRef<str>>(items: &[T], most: usize) -> String {
+    let shown: Vec<&str> = items.iter().take(most).map(AsRef::as_ref).collect();
     let more = items.len().saturating_sub(most);
     if more == 0 {
         shown.join(", ")

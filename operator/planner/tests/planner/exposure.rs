@@ -3,7 +3,7 @@
 use opendoor_planner::exposure::{Tri, attest};
 use opendoor_planner::reasons::Reason;
 
-use crate::world::{World, assert_quiet, assignment, door, waiting};
+use crate::world::{World, assert_quiet, assignment, door, number, waiting};
 
 /// The Pool was taken from TourPass a minute ago.
 fn removed(connected: bool) -> World {
@@ -244,4 +244,54 @@ fn a_building_is_done_when_nothing_is_owned_or_owed() {
     world.sync_all();
     world.plan();
     assert!(world.ledger.is_settled());
+}
+
+#[test]
+fn a_verdict_names_only_the_doors_that_it_is_the_reason_of() {
+    let mut world = World::good();
+    world.declare("unit-tours", assignment("TourPass", &["Unit 103"]));
+    world.pass();
+    world.remove("unit-tours");
+    world.remove("pool-tours");
+    world.pass();
+    world.advance(1);
+    let plan = world.plan();
+    let said = statuses(
+        &world.ledger,
+        &world.taken,
+        &world.observed,
+        &plan,
+        world.now,
+    );
+    let mut said = said[0].conditions.iter();
+    let enforced = said.find(|said| said.kind == "Enforced").unwrap();
+    let at = enforced.message.split(" At: ").nth(1).unwrap();
+    let expected = match enforced.reason.as_str() {
+        "AwaitingPush" => "Pool (TourPass).",
+        _ => "Unit 103 (TourPass).",
+    };
+    assert_eq!(at, expected, "{}", enforced.reason);
+}
+
+#[test]
+fn locks_of_unknown_history_are_named() {
+    let mut world = World::large(&[("many", 0..12)]);
+    let swap = |world: &mut World, n: usize| {
+        world.row(&number(n)).serial = Some("another device".into());
+    };
+    swap(&mut world, 3);
+    assert_eq!(
+        world.plan().notes,
+        [
+            "1 lock has a history that is not known here: Door 003. A full Door Sync on each proves what it carries."
+        ]
+    );
+    for n in 0..12 {
+        swap(&mut world, n);
+    }
+    let note = world.plan().notes.remove(0);
+    assert!(
+        note.starts_with("12 locks have a history that is not known here: Door 000, Door 001, ")
+    );
+    assert!(note.contains(", Door 009 and 2 more. "), "{note}");
 }
