@@ -36,7 +36,9 @@ pub(super) fn enforced(
     };
     let mut named: Vec<String> = mine
         .iter()
-        .filter(|(_, (_, other))| other.enforced == verdict.enforced)
+        .filter(|(_, (_, other))| {
+            (other.enforced, other.reason) == (verdict.enforced, verdict.reason)
+        })
         .map(|((door, partner), _)| {
             format!(
                 "{} ({})",

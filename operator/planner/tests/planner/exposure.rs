@@ -1,5 +1,6 @@
 //! What a person reads about one partner at one door: each state of the table, once.
 
+use opendoor_planner::conditions::statuses;
 use opendoor_planner::exposure::{Tri, attest};
 use opendoor_planner::reasons::Reason;
 
