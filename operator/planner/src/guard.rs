@@ -338,7 +338,9 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
         ledger.head_mut().approvals = approvals;
     }
     if !plan.approved.is_empty() {
-        ledger.head_mut().approvals_given += 1;
+        let head = ledger.head_mut();
+        head.approvals_given += 1;
+        head.last_approved.clone_from(&plan.hold_id);
     }
     let removes_added_since = match (removes_added, ledger.head.removes_added_since) {
         (true, since) => since.or(Some(now)),

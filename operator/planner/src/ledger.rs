@@ -94,6 +94,9 @@ pub struct Head {
     pub approvals: BTreeSet<Fingerprint>,
     /// How many approvals were ever given; part of every hold id, so that none fits twice.
     pub approvals_given: u64,
+    /// The hold id that was approved last: where a Property still writes it, it is no mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_approved: Option<String>,
     /// Numbers intents and client references.
     pub next_number: u64,
     /// Since when access added by hand is removed (`addedByHand: Remove`).

@@ -243,7 +243,13 @@ fn notes(plan: &mut Plan, ledger: &Ledger, observed: &Observed, taken: &Taken) {
             plan.building
         ));
     }
-    for id in &plan.unfitting_approvals {
+    // One that a command was given is that command's to answer.
+    let written = ledger.head.property.as_ref();
+    let written = written.and_then(|property| property.spec.approve.as_ref());
+    let honoured = ledger.head.last_approved.as_ref();
+    if let Some(id) =
+        written.filter(|id| Some(*id) != honoured && plan.unfitting_approvals.contains(id))
+    {
         plan.notes.push(format!(
             "The approval {id} fits nothing that is held now; it is ignored."
         ));

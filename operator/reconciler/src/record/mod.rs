@@ -164,6 +164,8 @@ struct Rest<'a> {
     holds: &'a BTreeMap<Fingerprint, Hold>,
     approvals: &'a std::collections::BTreeSet<Fingerprint>,
     approvals_given: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_approved: &'a Option<String>,
     next_number: u64,
     removes_added_since: Option<jiff::Timestamp>,
 }
@@ -183,6 +185,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         holds,
         approvals,
         approvals_given,
+        last_approved,
         next_number,
         removes_added_since,
     } = head;
@@ -198,6 +201,7 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         holds,
         approvals,
         approvals_given: *approvals_given,
+        last_approved,
         next_number: *next_number,
         removes_added_since: *removes_added_since,
     })

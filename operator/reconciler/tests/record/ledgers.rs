@@ -165,6 +165,7 @@ fn head() -> impl Strategy<Value = Head> {
         any::<u64>(),
         any::<u64>(),
         option::of(moment()),
+        option::of("h-[0-9a-f]{12}"),
     );
     (declared, done).prop_map(|(declared, done)| Head {
         property: declared.0.map(property),
@@ -182,6 +183,7 @@ fn head() -> impl Strategy<Value = Head> {
         holds: done.2,
         approvals: done.3,
         approvals_given: done.4,
+        last_approved: done.7,
         next_number: done.5,
         removes_added_since: done.6,
     })
