@@ -381,6 +381,7 @@ impl Differences<'_> {
             losses: pair(change.before),
             grants: pair(change.after),
             uncharged: change.uncharged,
+            widens: Vec::new(),
             restores: change.restores,
         });
     }

@@ -222,6 +222,9 @@ impl Differences<'_> {
         if want.converts {
             patch.partner = Some(want.partner);
         }
+        if object.refused {
+            patch = narrowing(row, patch);
+        }
         self.doors_added_by_hand(want, row, &by_hand, patch.is_empty());
         if patch.is_empty() {
             return;
@@ -253,9 +256,6 @@ impl Differences<'_> {
         let schedule = patch.schedule.as_deref().unwrap_or(&row.schedule);
         let name = patch.name.as_deref().unwrap_or(&row.name);
         let after = self.settings(name, Some(want.partner), &after_doors, schedule);
-        if object.refused {
-            patch = narrowing(row, patch);
-        }
         self.key_step(KeyChange {
             action: if want.converts {
                 Action::ConvertKey
@@ -307,6 +307,14 @@ impl Differences<'_> {
             .filter_map(|door| self.observed.door(*door))
             .filter_map(|row| self.visit(row))
             .collect();
+        let mut widens: Vec<DoorUuid> = match (row, &write) {
+            (Some(row), Write::UpdateKey { patch, .. }) if patch.partner.is_none() => {
+                let doors = row.doors.iter().map(|entry| entry.door);
+                doors.filter(|door| !narrowed.contains(door)).collect()
+            }
+            _ => Vec::new(),
+        };
+        widens.sort_unstable();
         let pairs = |doors: Vec<DoorUuid>| doors.into_iter().map(|door| (door, partner)).collect();
         self.steps.push(Step {
             action,
@@ -335,6 +343,7 @@ impl Differences<'_> {
             losses: pairs(narrowed),
             grants: pairs(gained),
             uncharged: false,
+            widens,
             restores,
         });
     }

@@ -220,6 +220,9 @@ pub struct Intent {
     pub after: String,
     /// The doors it touches, sorted.
     pub doors: Vec<DoorUuid>,
+    /// Of them, those where a key's access only grows, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widens: Vec<DoorUuid>,
     /// The objects that want the same at the same door.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<OwnerId>,

@@ -47,4 +47,5 @@ pub mod settle;
 pub mod steps;
 mod verdict;
 mod which_key;
+mod widened;
 pub mod writes;

@@ -254,7 +254,7 @@ catalogue! {
         "Wait.";
     ReplacedEntry, Waiting,
         "The partner holds the door again, but the lock never saw the removal or narrowing before that.",
-        "Until the lock is proven it may accept the older, wider entry.",
+        "Until the lock is proven it may accept the older entry, which may be wider.",
         "Perform a Door Sync on the door.";
     LockNotProven, Waiting,
         "DOOR OS grants it; the lock has not acknowledged it yet.",

@@ -145,6 +145,7 @@ mod tests {
             losses: Vec::new(),
             grants: Vec::new(),
             uncharged: false,
+            widens: Vec::new(),
             restores: false,
         }
     }

@@ -370,6 +370,7 @@ fn intent() -> impl Strategy<Value = Intent> {
                 unknown_since,
                 before: text.clone(),
                 after: text,
+                widens: doors.clone(),
                 doors,
                 shared_with,
             },
