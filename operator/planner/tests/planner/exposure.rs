@@ -1,6 +1,6 @@
 //! What a person reads about one partner at one door: each state of the table, once.
 
-use opendoor_planner::conditions::statuses;
+use opendoor_planner::conditions::{Condition, statuses};
 use opendoor_planner::exposure::{Tri, attest};
 use opendoor_planner::reasons::Reason;
 
@@ -247,6 +247,20 @@ fn a_building_is_done_when_nothing_is_owned_or_owed() {
     assert!(world.ledger.is_settled());
 }
 
+/// What is said of the property's locks.
+fn enforced(world: &mut World) -> Condition {
+    let plan = world.plan();
+    let mut said = statuses(
+        &world.ledger,
+        &world.taken,
+        &world.observed,
+        &plan,
+        world.now,
+    );
+    let mut said = said.remove(0).conditions.into_iter();
+    said.find(|said| said.kind == "Enforced").unwrap()
+}
+
 #[test]
 fn a_verdict_names_only_the_doors_that_it_is_the_reason_of() {
     let mut world = World::good();
@@ -256,16 +270,7 @@ fn a_verdict_names_only_the_doors_that_it_is_the_reason_of() {
     world.remove("pool-tours");
     world.pass();
     world.advance(1);
-    let plan = world.plan();
-    let said = statuses(
-        &world.ledger,
-        &world.taken,
-        &world.observed,
-        &plan,
-        world.now,
-    );
-    let mut said = said[0].conditions.iter();
-    let enforced = said.find(|said| said.kind == "Enforced").unwrap();
+    let enforced = enforced(&mut world);
     let at = enforced.message.split(" At: ").nth(1).unwrap();
     let expected = match enforced.reason.as_str() {
         "AwaitingPush" => "Pool (TourPass).",
@@ -295,4 +300,11 @@ fn locks_of_unknown_history_are_named() {
         note.starts_with("12 locks have a history that is not known here: Door 000, Door 001, ")
     );
     assert!(note.contains(", Door 009 and 2 more. "), "{note}");
+    let mut world = World::good();
+    world.row("Unit 103").serial = Some("another device".into());
+    assert_eq!(
+        enforced(&mut world).message,
+        "What this lock may accept is not known. At: Unit 103.",
+        "where no object answers for it"
+    );
 }
