@@ -53,9 +53,12 @@ pub(crate) fn accept_objects(
         let before = ledger.head.accepted.get(&object.owner);
         let refusal = object.spec.as_ref().and_then(|spec| {
             before.and_then(|before| {
-                immutable_changed(object, &before.spec, spec, &declared.property.name)
+                let has_key = has_key(ledger, &object.owner);
+                let property = &declared.property.name;
+                immutable_changed(object, &before.spec, spec, property, has_key)
             })
         });
+        let refused = refusal.is_some();
         let accepted_now = object.spec.as_ref().filter(|_| refusal.is_none());
         taken.refusals.extend(refusal);
         let in_force = match accepted_now {
@@ -71,6 +74,7 @@ pub(crate) fn accept_objects(
                 cause: object.cause.clone(),
                 spec,
                 places: object.places.clone(),
+                refused,
                 frozen: false,
                 removed: false,
             });
@@ -113,6 +117,7 @@ pub(crate) fn accept_objects(
             },
             spec: Arc::clone(&accepted.spec),
             places: Places::default(),
+            refused: false,
             frozen: false,
             removed,
         });
@@ -192,17 +197,25 @@ fn selects_vacant_only(spec: &Spec) -> bool {
         .is_some_and(|selector| selector.vacancy == Some(opendoor_api::Vacancy::Vacant))
 }
 
+/// Whether an object has a key, or may be about to: a write for it is open.
+fn has_key(ledger: &Ledger, owner: &OwnerId) -> bool {
+    let mut intents = ledger.head.intents.iter();
+    ledger.key_of(owner).is_some() || intents.any(|intent| intent.owner == *owner)
+}
+
 /// A change of a field that never changes. The API server refuses it by the types' own rules; here it
 /// is refused where there is no API server, and where one was got around. A Property that got another
-/// name while it kept its building is no move.
+/// name while it kept its building is no move; and a partner that no key was ever made for is fixed by
+/// nothing yet.
 fn immutable_changed(
     object: &DeclaredObject,
     before: &Spec,
     now: &Spec,
     property: &str,
+    has_key: bool,
 ) -> Option<Refusal> {
     let key = matches!(now, Spec::PartnerKey(_));
-    let (path, reason, message) = if key && before.partner() != now.partner() {
+    let (path, reason, message) = if key && has_key && before.partner() != now.partner() {
         (
             "spec.partner",
             Reason::PartnerImmutable,

@@ -8,6 +8,7 @@ use crate::door_wants::DoorWant;
 use crate::ids::PartnerUuid;
 use crate::intake::InForce;
 use crate::ledger::{Claim, DoorRecord};
+use crate::left_behind;
 use crate::observed::{DoorRow, Holder, Vacancy};
 use crate::owner::{Cause, OwnerId};
 use crate::plan::{Action, HandMade, Named, Refusal, Step, Value};
@@ -88,7 +89,8 @@ impl Differences<'_> {
         let mut objects = want
             .objects
             .iter()
-            .filter_map(|at| self.taken.objects.get(*at));
+            .filter_map(|at| self.taken.objects.get(*at))
+            .filter(|object| !object.refused);
         let Some(object) = objects.next() else {
             return;
         };
@@ -112,12 +114,10 @@ impl Differences<'_> {
                     }
                     None => {
                         self.hand_made(row, other);
-                        match self.added_by_hand {
-                            AddedByHand::Report => Some(Reason::DoorHeldByOther),
-                            AddedByHand::Remove if self.is_named_in_vain(row, other) => {
-                                Some(Reason::DoorHeldByOther)
-                            }
-                            AddedByHand::Remove => self.first_pass(),
+                        if self.is_ours_to_remove(row, other) {
+                            self.first_pass()
+                        } else {
+                            Some(Reason::DoorHeldByOther)
                         }
                     }
                 };
@@ -201,7 +201,7 @@ impl Differences<'_> {
     fn unwanted(&mut self, row: &DoorRow, record: Option<&DoorRecord>, holder: PartnerUuid) {
         let Some(claim) = record.and_then(|record| record.claim(holder)) else {
             self.hand_made(row, holder);
-            if self.added_by_hand == AddedByHand::Remove && !self.is_named_in_vain(row, holder) {
+            if self.is_ours_to_remove(row, holder) {
                 self.door_step(
                     row,
                     DoorChange {
@@ -263,12 +263,24 @@ impl Differences<'_> {
         );
     }
 
+    /// Whether a partner that we did not put on the door goes as added by hand.
+    fn is_ours_to_remove(&self, row: &DoorRow, partner: PartnerUuid) -> bool {
+        let left_behind = &self.ledger.head.left_behind;
+        self.added_by_hand == AddedByHand::Remove
+            && left_behind.on_door(row.uuid, partner).is_none()
+            && !self.is_named_in_vain(row, partner)
+    }
+
     fn hand_made(&mut self, row: &DoorRow, partner: PartnerUuid) {
+        let left_by = self.ledger.head.left_behind.on_door(row.uuid, partner);
         self.unmanaged.push(HandMade {
             what: row.name.to_string(),
             door: Some(row.uuid),
             partner: self.partner_name(partner),
-            change: String::from("partner put on the door by hand"),
+            change: left_by.map_or_else(
+                || String::from("partner put on the door by hand"),
+                left_behind::words,
+            ),
             owner: None,
             key: None,
         });
@@ -368,6 +380,7 @@ impl Differences<'_> {
             losses: pair(change.before),
             grants: pair(change.after),
             uncharged: change.uncharged,
+            widens: Vec::new(),
             restores: change.restores,
         });
     }

@@ -169,10 +169,11 @@ fn keep_holds(plan: &mut Plan, ledger: &Ledger, excused: &BTreeSet<Fingerprint>)
             continue;
         }
         step.held = held_owners.get(&step.owner).copied();
-        let takes_what_is_not_ours =
-            step.owner.kind == OwnerKind::Property || step.action == Action::ChangeDoor;
+        // Whichever object now takes it off the door. A key's own object only changes what is its own.
+        let takes_found = step.owner.kind == OwnerKind::Property
+            || matches!(step.write, Write::SetDoorPartner { .. });
         let found = |target: String| found_first.contains(target.as_str());
-        if takes_what_is_not_ours && (found(target(step)) || found(target_by_name(step))) {
+        if takes_found && (found(target(step)) || found(target_by_name(step))) {
             step.held = Some(Reason::Unmanaged);
         }
     }
@@ -348,7 +349,9 @@ pub fn note_decisions(ledger: &mut Ledger, plan: &Plan, removes_added: bool, now
         ledger.head_mut().approvals = approvals;
     }
     if !plan.approved.is_empty() {
-        ledger.head_mut().approvals_given += 1;
+        let head = ledger.head_mut();
+        head.approvals_given += 1;
+        head.last_approved.clone_from(&plan.hold_id);
     }
     let removes_added_since = match (removes_added, ledger.head.removes_added_since) {
         // What could not be judged may have been there before.

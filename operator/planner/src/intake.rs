@@ -13,6 +13,7 @@ use crate::door_wants::{DoorWant, Wanted, door_wants};
 use crate::ids::DoorUuid;
 use crate::key_wants::{KeyWant, key_wants};
 use crate::ledger::Ledger;
+use crate::left_behind::forget_changed;
 use crate::observed::Observed;
 use crate::own_doors::{forget_removed, own_doors};
 use crate::owner::{Cause, OwnerId, OwnerKind};
@@ -69,6 +70,9 @@ pub struct InForce {
     pub spec: Arc<Spec>,
     /// Places of its fields.
     pub places: Places,
+    /// Its change is refused, and what is in force is no longer what its file says: that keeps what there
+    /// is, and grants nothing.
+    pub refused: bool,
     /// It neither grants nor revokes: refused or unreadable with a partner that cannot be used.
     pub frozen: bool,
     /// It was removed, and something of it is still owned.
@@ -109,6 +113,7 @@ pub fn take_in(
     drop(names);
     pin(ledger, observed, &taken, pins);
     own_doors(ledger, observed, &mut taken);
+    forget_changed(ledger, observed, &taken);
     forget_withdrawn(ledger, observed);
     forget_removed(ledger, &taken);
     if observed.incomplete.is_some() {

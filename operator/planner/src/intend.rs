@@ -60,6 +60,7 @@ fn begin(ledger: &mut Ledger, step: &Step, now: Timestamp) -> Intent {
         before: step.before.to_string(),
         after: step.after.to_string(),
         doors,
+        widens: step.widens.clone(),
     };
     head.intents.push(intent.clone());
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

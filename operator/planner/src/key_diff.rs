@@ -53,6 +53,27 @@ pub(crate) fn narrowed(row: &KeyRow, patch: &KeyPatch) -> Vec<DoorUuid> {
     doors
 }
 
+/// What of a patch only takes access away.
+pub(crate) fn narrowing(row: &KeyRow, patch: KeyPatch) -> KeyPatch {
+    // An ordinary key that does not become a partner key is none of ours.
+    if patch.partner.is_some() {
+        return KeyPatch::default();
+    }
+    let KeyPatch {
+        remove_doors,
+        mut doorcodes,
+        schedule,
+        ..
+    } = patch;
+    doorcodes.retain(|entry| !entry.doorcodes);
+    KeyPatch {
+        remove_doors,
+        doorcodes,
+        schedule: schedule.filter(|schedule| covers(&row.schedule, schedule)),
+        ..KeyPatch::default()
+    }
+}
+
 /// A difference that somebody made by hand.
 pub(crate) struct Drift {
     pub(crate) words: String,

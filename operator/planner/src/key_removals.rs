@@ -10,6 +10,7 @@ use crate::key_diff::after_patch;
 use crate::key_steps::{KeyChange, door_name};
 use crate::key_wants::KeyWant;
 use crate::ledger::KeyRecord;
+use crate::left_behind;
 use crate::observed::KeyRow;
 use crate::owner::{Cause, OwnerId};
 use crate::plan::{Action, HandMade, Value};
@@ -118,15 +119,22 @@ impl Differences<'_> {
     }
 
     fn undeclared_key(&mut self, row: &KeyRow, partner: PartnerUuid) {
+        let left_by = self.ledger.head.left_behind.keys.get(&row.uuid);
         self.unmanaged.push(HandMade {
             what: format!("key \"{}\"", row.name),
             door: None,
             partner: self.partner_name(partner),
-            change: String::from("partner key that nothing declares"),
+            change: left_by.map_or_else(
+                || String::from("partner key that nothing declares"),
+                left_behind::words,
+            ),
             owner: None,
             key: Some(row.uuid),
         });
-        if self.added_by_hand == AddedByHand::Report || self.is_about_a_refused_object(row) {
+        if left_by.is_some()
+            || self.added_by_hand == AddedByHand::Report
+            || self.is_about_a_refused_object(row)
+        {
             return;
         }
         let held = self.first_pass();

@@ -5,7 +5,7 @@ use opendoor_api::RemovedByHand;
 use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::InForce;
-use crate::key_diff::{after_patch, drift, narrowed};
+use crate::key_diff::{after_patch, drift, narrowed, narrowing};
 use crate::key_wants::KeyWant;
 use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::{Cause, OwnerId};
@@ -92,7 +92,18 @@ impl Differences<'_> {
                         .iter()
                         .any(|rival| rival.key == Some(other.uuid) && rival.name != want.name)
             });
-        let (path, reason, message) = if leaving {
+        let (path, reason, message) = if leaving && self.waits_in_a_ring(want) {
+            (
+                "spec.keyName",
+                Reason::KeyNameTaken,
+                format!(
+                    "the keys that are to give up the name \"{}\" and to get it wait for one another, so none can be \
+                     renamed first. Give one of them a third keyName, let that be applied, then give it the name that is \
+                     meant.",
+                    want.name
+                ),
+            )
+        } else if leaving {
             (
                 "spec.keyName",
                 Reason::WaitingForKeyName,
@@ -122,8 +133,28 @@ impl Differences<'_> {
         true
     }
 
+    /// Whether the name is given up only once others are that wait for one another: two keys that are to
+    /// swap names.
+    fn waits_in_a_ring(&self, want: &KeyWant) -> bool {
+        let mut name = want.name.as_str();
+        // What is longer than there are keys goes round.
+        for _ in &self.taken.keys {
+            let holder = self.observed.keys.iter().find(|row| row.name == name);
+            let rival = holder.and_then(|row| {
+                let mut wants = self.taken.keys.iter();
+                wants.find(|rival| rival.key == Some(row.uuid) && rival.name != name)
+            });
+            match rival {
+                None => return false,
+                Some(rival) if rival.key == want.key => return true,
+                Some(rival) => name = &rival.name,
+            }
+        }
+        true
+    }
+
     fn create_key(&mut self, want: &KeyWant, object: &InForce) {
-        if want.doors.is_empty() || self.name_is_taken(want, object) {
+        if object.refused || want.doors.is_empty() || self.name_is_taken(want, object) {
             return;
         }
         let restores = want.key.is_some();
@@ -191,6 +222,9 @@ impl Differences<'_> {
         }
         if want.converts {
             patch.partner = Some(want.partner);
+        }
+        if object.refused {
+            patch = narrowing(row, patch);
         }
         self.doors_added_by_hand(want, row, &by_hand, patch.is_empty());
         if patch.is_empty() {
@@ -274,6 +308,14 @@ impl Differences<'_> {
             .filter_map(|door| self.observed.door(*door))
             .filter_map(|row| self.visit(row))
             .collect();
+        let mut widens: Vec<DoorUuid> = match (row, &write) {
+            (Some(row), Write::UpdateKey { patch, .. }) if patch.partner.is_none() => {
+                let doors = row.doors.iter().map(|entry| entry.door);
+                doors.filter(|door| !narrowed.contains(door)).collect()
+            }
+            _ => Vec::new(),
+        };
+        widens.sort_unstable();
         let pairs = |doors: Vec<DoorUuid>| doors.into_iter().map(|door| (door, partner)).collect();
         self.steps.push(Step {
             action,
@@ -307,6 +349,7 @@ impl Differences<'_> {
             losses: pairs(narrowed),
             grants: pairs(gained),
             uncharged: false,
+            widens,
             restores,
         });
     }

@@ -280,7 +280,9 @@ impl Gather<'_> {
                 .is_some_and(|record| record.owner == object.owner)
         };
         if let Some(key) = owned.filter(still).copied() {
-            self.ledger.head_mut().keys.remove(&key);
+            let head = self.ledger.head_mut();
+            head.keys.remove(&key);
+            head.left_behind.keys.insert(key, object.owner.clone());
         }
     }
 

@@ -16,6 +16,7 @@ use crate::owner::{Cause, OwnerId};
 use crate::reasons::Reason;
 use crate::writes::Write;
 
+pub use crate::left_behind::{LeftBehind, LeftDoor};
 pub use crate::records::{
     Claim, Claims, DoorRecord, EntryVia, Gone, Inherited, MayOpen, Seen, UnknownHistory, UnknownWhy,
 };
@@ -81,6 +82,9 @@ pub struct Head {
     pub partners: BTreeMap<String, PartnerRecord>,
     /// Keys we own.
     pub keys: BTreeMap<KeyUuid, KeyRecord>,
+    /// What deleted objects left in place and nobody owns.
+    #[serde(skip_serializing_if = "LeftBehind::is_empty")]
+    pub left_behind: LeftBehind,
     /// Writes begun and not yet settled.
     pub intents: Vec<Intent>,
     /// What the brake has charged in the last 24 hours.
@@ -91,6 +95,9 @@ pub struct Head {
     pub approvals: BTreeSet<Fingerprint>,
     /// How many approvals were ever given; part of every hold id, so that none fits twice.
     pub approvals_given: u64,
+    /// The hold id that was approved last: where a Property still writes it, it is no mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_approved: Option<String>,
     /// Numbers intents and client references.
     pub next_number: u64,
     /// Since when access added by hand is removed (`addedByHand: Remove`): since a pass that could judge
@@ -223,6 +230,9 @@ pub struct Intent {
     pub after: String,
     /// The doors it touches, sorted.
     pub doors: Vec<DoorUuid>,
+    /// Of them, those where a key's access only grows, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub widens: Vec<DoorUuid>,
     /// The objects that want the same at the same door.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<OwnerId>,

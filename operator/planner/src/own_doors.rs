@@ -10,6 +10,7 @@ use crate::door_wants::DoorWant;
 use crate::ids::DoorUuid;
 use crate::intake::Taken;
 use crate::ledger::{Claim, Claims, DoorRecord, Ledger};
+use crate::left_behind::leave_door;
 use crate::observed::{DoorRow, Holder, Observed};
 use crate::owner::OwnerId;
 
@@ -25,6 +26,7 @@ pub(crate) fn own_doors(ledger: &mut Ledger, observed: &Observed, taken: &mut Ta
     for rows in observed.doors.chunks(ROWS_AT_A_TIME) {
         let changes = changed_claims(ledger, rows, &mut wants, taken, &mut adopted);
         for (door, claims) in changes {
+            leave_door(ledger, taken, door, &claims);
             ledger.door_mut(door).claims = claims;
         }
     }
@@ -146,7 +148,7 @@ fn let_go(taken: &Taken, claim: &Claim) -> Claim {
 }
 
 /// Whether an object's going leaves what it owned in place.
-fn retained(taken: &Taken, owner: &OwnerId) -> bool {
+pub(crate) fn retained(taken: &Taken, owner: &OwnerId) -> bool {
     taken.removed.contains_key(owner)
         && taken
             .object(owner)

@@ -2,7 +2,7 @@
 //! way (DOMAIN 3.1, 3.4). Nothing here grants anything; it says who may be used and which e-mails are due.
 
 use jiff::Timestamp;
-use uuid::Uuid;
+use opendoor_api::PropertyPartner;
 
 use crate::ids::PartnerUuid;
 use crate::intake::Taken;
@@ -10,7 +10,7 @@ use crate::ledger::{Ledger, PartnerRecord};
 use crate::observed::{Holder, Observed};
 use crate::plan::{Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
-use crate::resolve::identity_changed;
+use crate::resolve::{identity_changed, other_of_that_name, written_uuid};
 use crate::steps::name_of_door;
 
 /// Brings the records of the property's partners up to date with its list and DOOR's.
@@ -26,15 +26,18 @@ pub(crate) fn take_in_partners(
     let listed = property.spec.partners.clone();
     let mut records = ledger.head.partners.clone();
     for partner in &listed {
-        let written = partner
-            .uuid
-            .as_deref()
-            .and_then(|uuid| uuid.parse::<Uuid>().ok())
-            .map(PartnerUuid);
+        let written = written_uuid(ledger, &partner.name);
         let before = records.get(&partner.name);
-        let uuid = written
-            .or_else(|| before.and_then(|record| record.uuid))
-            .or_else(|| by_name(observed, &partner.name));
+        let accepted = before.and_then(|record| record.uuid);
+        let uuid = match written {
+            Some(written)
+                if Some(written) != accepted && contradicts(observed, partner, written) =>
+            {
+                accepted
+            }
+            Some(written) => Some(written),
+            None => accepted.or_else(|| by_name(observed, &partner.name)),
+        };
         let authorized = is_authorized(observed, uuid, before);
         update(&mut records, &partner.name, uuid, true, authorized, now);
     }
@@ -57,7 +60,7 @@ pub(crate) fn take_in_partners(
         update(&mut records, &name, uuid, false, authorized, now);
     }
     for (name, record) in &records {
-        let another_has_the_name = identity_changed(observed, name, record).is_some();
+        let another_has_the_name = identity_changed(ledger, observed, name, record).is_some();
         if record.listed && !record.authorized && !another_has_the_name {
             taken.waiting.push(Waiting {
                 kind: WaitingKind::Email,
@@ -74,6 +77,12 @@ pub(crate) fn take_in_partners(
     if records != ledger.head.partners {
         ledger.head_mut().partners = records;
     }
+}
+
+/// Whether the name that a new uuid is written beside is another partner's: such a uuid is not accepted.
+/// What an incomplete look does not show may be that other partner.
+fn contradicts(observed: &Observed, listed: &PropertyPartner, written: PartnerUuid) -> bool {
+    observed.incomplete.is_some() || other_of_that_name(observed, &listed.name, written).is_some()
 }
 
 fn by_name(observed: &Observed, name: &str) -> Option<PartnerUuid> {
@@ -215,8 +224,8 @@ fn references(ledger: &Ledger, observed: &Observed, partner: PartnerUuid) -> Vec
 }
 
 /// The first few of a list, and how many more there are.
-pub(crate) fn listing(items: &[String], most: usize) -> String {
-    let shown: Vec<&str> = items.iter().take(most).map(String::as_str).collect();
+pub(crate) fn listing<T: AsRef<str>>(items: &[T], most: usize) -> String {
+    let shown: Vec<&str> = items.iter().take(most).map(AsRef::as_ref).collect();
     let more = items.len().saturating_sub(most);
     if more == 0 {
         shown.join(", ")

@@ -186,6 +186,8 @@ pub struct Step {
     pub grants: Vec<(DoorUuid, PartnerUuid)>,
     /// The brake does not count it: an expiry long known, a unit becoming occupied.
     pub uncharged: bool,
+    /// Doors already on a key at which its access only grows, sorted.
+    pub widens: Vec<DoorUuid>,
     /// It puts back what somebody changed by hand.
     pub restores: bool,
 }

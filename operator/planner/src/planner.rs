@@ -12,12 +12,15 @@ use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::Taken;
 use crate::ledger::{EntryVia, Ledger};
 use crate::observed::Observed;
-use crate::partners::withdrawals;
+use crate::partners::{listing, withdrawals};
 use crate::paths::{note_other_paths, weigh_losses};
 use crate::plan::{Action, Named, Plan, Refusal, Summary, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::settle::key_is_stale;
 use crate::steps::{Differences, name_of_door, partner_name};
+
+/// Most locks of unknown history that a note names.
+const LOCKS_NAMED: usize = 10;
 
 /// Plans one property. Nothing is changed: neither DOOR OS nor the ledger.
 #[must_use]
@@ -101,7 +104,7 @@ pub fn plan(
     plan.drifted.sort();
     plan.summary = summary(&plan);
     plan.plan_id = plan_id(&plan, ledger);
-    notes(&mut plan, ledger, taken);
+    notes(&mut plan, ledger, observed, taken);
     plan
 }
 
@@ -239,26 +242,42 @@ fn plan_id(plan: &Plan, ledger: &Ledger) -> String {
     format!("p-{}", id.get(..12).unwrap_or(&id))
 }
 
-fn notes(plan: &mut Plan, ledger: &Ledger, taken: &Taken) {
+fn notes(plan: &mut Plan, ledger: &Ledger, observed: &Observed, taken: &Taken) {
     if taken.first_contact {
         plan.notes.push(format!(
             "First contact with {}: what already is as declared is adopted, and nothing this product does not know is removed.",
             plan.building
         ));
     }
-    for id in &plan.unfitting_approvals {
+    // One that a command was given is that command's to answer.
+    let written = ledger.head.property.as_ref();
+    let written = written.and_then(|property| property.spec.approve.as_ref());
+    let honoured = ledger.head.last_approved.as_ref();
+    if let Some(id) =
+        written.filter(|id| Some(*id) != honoured && plan.unfitting_approvals.contains(id))
+    {
         plan.notes.push(format!(
             "The approval {id} fits nothing that is held now; it is ignored."
         ));
     }
-    let unknown = ledger
+    let mut unknown: Vec<&str> = ledger
         .doors
-        .values()
-        .filter(|record| record.unknown.is_some())
-        .count();
-    if unknown > 0 {
+        .iter()
+        .filter(|(_, record)| record.unknown.is_some())
+        .map(|(door, record)| match observed.door(*door) {
+            Some(row) => &*row.name,
+            None => record.name.as_deref().unwrap_or_default(),
+        })
+        .collect();
+    unknown.sort_unstable();
+    if !unknown.is_empty() {
         plan.notes.push(format!(
-            "{unknown} locks have a history that is not known here; a full Door Sync on each proves what it carries."
+            "{} a history that is not known here: {}. A full Door Sync on each proves what it carries.",
+            match unknown.len() {
+                1 => String::from("1 lock has"),
+                many => format!("{many} locks have"),
+            },
+            listing(&unknown, LOCKS_NAMED)
         ));
     }
 }

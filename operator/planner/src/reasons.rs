@@ -137,9 +137,9 @@ catalogue! {
         "spec.adopt.keyUuid must be the uuid of a key that exists in this building.",
         "Correct spec.adopt.keyUuid (`opendoor import` lists the keys), or remove spec.adopt to have a new key made.";
     KeyNameTaken, Refused,
-        "A key of that name exists that this product does not own.",
+        "Another key has that name and does not give it up.",
         "Key names are unique in a building, and a key somebody made by hand is not taken over unasked.",
-        "Take it over with spec.adopt, or choose another keyName.";
+        "Take it over with spec.adopt where nothing owns it, or choose another keyName.";
     AcknowledgementRequired, Refused,
         "An ordinary key would become a partner key.",
         "Once a partner is set, the key is a partner key for good: DOOR OS never changes or clears it (DOOR help centre 34093878800023).",
@@ -182,7 +182,7 @@ catalogue! {
         "Correct what the message lists; `opendoor validate` shows the same offline.";
     Unmanaged, Noted,
         "Access that was added by hand and that nothing declares.",
-        "It is reported, not removed, unless the Property says addedByHand: Remove.",
+        "It is reported, not removed, unless the Property says addedByHand: Remove. What a deleted object left behind (deletionPolicy: Retain) is never removed: people look after it.",
         "Declare it, remove it in DOOR OS, or set addedByHand: Remove.";
     Drifted, Noted,
         "What was applied here was changed by hand in DOOR OS.",
@@ -254,7 +254,7 @@ catalogue! {
         "Wait.";
     ReplacedEntry, Waiting,
         "The partner holds the door again, but the lock never saw the removal or narrowing before that.",
-        "Until the lock is proven it may accept the older, wider entry.",
+        "Until the lock is proven it may accept the older entry, which may be wider.",
         "Perform a Door Sync on the door.";
     LockNotProven, Waiting,
         "DOOR OS grants it; the lock has not acknowledged it yet.",

@@ -227,7 +227,7 @@ pub(crate) fn standing(ledger: &Ledger, observed: &Observed, text: &str) -> Stan
             ),
         });
     };
-    if let Some(changed) = identity_changed(observed, name, record) {
+    if let Some(changed) = identity_changed(ledger, observed, name, record) {
         return Standing::Refused(changed);
     }
     match record.uuid {
@@ -244,39 +244,68 @@ pub(crate) fn known_uuid(ledger: &Ledger, text: &str) -> Option<PartnerUuid> {
     }
 }
 
-/// A listed name that DOOR now uses for another partner.
+/// A listed name that DOOR uses for another partner than the one it was accepted for, or than the
+/// uuid that is written beside it. A written uuid that was accepted says which one is meant.
 pub(crate) fn identity_changed(
+    ledger: &Ledger,
     observed: &Observed,
     name: &str,
     record: &PartnerRecord,
 ) -> Option<Unresolved> {
-    let pinned = record.uuid?;
-    let same_still_there = observed
-        .partners
-        .iter()
-        .any(|partner| partner.uuid == pinned);
-    let now = observed
-        .partners
-        .iter()
-        .find(|partner| partner.name == name && partner.uuid != pinned)?;
-    let pinned_has_name = observed
-        .partners
-        .iter()
-        .any(|partner| partner.uuid == pinned && partner.name == name);
-    if pinned_has_name {
-        return None;
-    }
-    Some(Unresolved {
-        reason: Reason::IdentityChanged,
-        message: format!(
-            "\"{name}\" was the partner {pinned} when it was accepted and is now the partner {}{}. \
-             Nothing is granted or taken away. Write the uuid of the one that is meant in spec.partners of the Property.",
-            now.uuid,
-            if same_still_there {
-                " (the first one is still there under another name)"
-            } else {
-                ""
+    let written = written_uuid(ledger, name);
+    let meant = match written {
+        Some(written) if record.uuid == Some(written) => return None,
+        Some(written) => written,
+        None => record.uuid?,
+    };
+    let now = other_of_that_name(observed, name, meant)?;
+    let called = observed.partner_name(meant);
+    let message = match (written, called) {
+        (Some(_), called) => format!(
+            "spec.partners of the Property lists \"{name}\" with the uuid {meant}, {}; DOOR's \"{name}\" is {now}. Nothing \
+             is granted or taken away. Write the name and the uuid of one and the same partner there.",
+            match called {
+                Some(called) => format!("which DOOR calls \"{called}\""),
+                None => String::from("which DOOR has not authorised here"),
             }
         ),
+        (None, called) => format!(
+            "\"{name}\" was the partner {meant} when it was accepted and is now the partner {now}{}. Nothing is granted or \
+             taken away. Write the uuid of the one that is meant in spec.partners of the Property.",
+            called.map_or_else(String::new, |called| format!(
+                " (the first one is still there as \"{called}\")"
+            ))
+        ),
+    };
+    Some(Unresolved {
+        reason: Reason::IdentityChanged,
+        message,
     })
+}
+
+/// The uuid that the Property writes beside a partner's name.
+pub(crate) fn written_uuid(ledger: &Ledger, name: &str) -> Option<PartnerUuid> {
+    let property = ledger.head.property.as_ref()?;
+    let mut listed = property.spec.partners.iter();
+    let uuid = listed
+        .find(|partner| partner.name == name)?
+        .uuid
+        .as_deref()?;
+    uuid.parse::<Uuid>().ok().map(PartnerUuid)
+}
+
+/// Another partner that has the name, where the one that is meant has not.
+pub(crate) fn other_of_that_name(
+    observed: &Observed,
+    name: &str,
+    meant: PartnerUuid,
+) -> Option<PartnerUuid> {
+    let mut other = None;
+    for partner in observed.partners.iter().filter(|known| known.name == name) {
+        if partner.uuid == meant {
+            return None;
+        }
+        other = other.or(Some(partner.uuid));
+    }
+    other
 }

@@ -9,6 +9,7 @@ use crate::ids::DoorUuid;
 use crate::ledger::{Gone, Intent, Ledger, MayOpen};
 use crate::observed::{DoorRow, Holder, KeyRow, Observed, Via};
 use crate::own::{own, own_overtaken};
+use crate::widened::cover;
 use crate::writes::{Answer, KeyPatch, Write};
 
 pub use crate::intend::{BATCH, intend};
@@ -55,6 +56,7 @@ pub fn record_answer(
     match answer {
         Answer::Applied { key, doors } => {
             for row in doors {
+                cover(ledger, &intent, row);
                 absorb_row(ledger, row, now);
             }
             if !shows_what_was_written(&intent.write, key.as_ref(), doors) {

@@ -72,6 +72,7 @@ pub fn door_step(action: Action, number: u128, name: &str, before: Value, after:
         losses: Vec::new(),
         grants: Vec::new(),
         uncharged: false,
+        widens: Vec::new(),
         restores: false,
     }
 }

@@ -111,7 +111,7 @@ fn sync(property: &PropertyView<'_>, waiting: &Waiting) -> String {
             format!("{door} {state}: {partner} can STILL OPEN it. {GO}")
         }
         Reason::ReplacedEntry => format!(
-            "{door}: {partner} holds it again, but the lock may still accept its older, wider access. {GO}"
+            "{door}: {partner} holds it again, but the lock may still accept its older access. {GO}"
         ),
         Reason::NoDevice => format!(
             "{door} has no device now, and the one that was there may still let {partner} in. Sync it once a device is \

@@ -146,6 +146,7 @@ mod tests {
             losses: Vec::new(),
             grants: Vec::new(),
             uncharged: false,
+            widens: Vec::new(),
             restores: false,
         }
     }

@@ -6,7 +6,7 @@ use super::pairs::PairView;
 use super::{Condition, new};
 use crate::exposure::{Tri, Verdict};
 use crate::ledger::Ledger;
-use crate::observed::Observed;
+use crate::observed::{DoorRow, Observed};
 use crate::partners::listing;
 use crate::reasons::Reason;
 use crate::steps::partner_name;
@@ -24,19 +24,32 @@ pub(super) fn enforced(
     let Some(((_, _), (_, verdict))) =
         worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
     else {
-        // Doors that this look does not show may owe what nobody here knows of.
-        let (enforced, reason) = if observed.incomplete.is_some() {
-            (Tri::Unknown, Reason::ObservationIncomplete)
-        } else if is_property && has_unknown_lock(observed, ledger) {
-            (Tri::Unknown, Reason::HistoryUnknown)
-        } else {
-            (Tri::True, Reason::LockProven)
+        let said = |enforced, reason: Reason, message: &str| {
+            new(condition::ENFORCED, enforced, reason, message)
         };
-        return new(condition::ENFORCED, enforced, reason, reason.meaning());
+        // Doors that this look does not show may owe what nobody here knows of.
+        if observed.incomplete.is_some() {
+            let reason = Reason::ObservationIncomplete;
+            return said(Tri::Unknown, reason, reason.meaning());
+        }
+        let unknown = if is_property {
+            unknown_locks(observed, ledger)
+        } else {
+            Vec::new()
+        };
+        if unknown.is_empty() {
+            let reason = Reason::LockProven;
+            return said(Tri::True, reason, reason.meaning());
+        }
+        let reason = Reason::HistoryUnknown;
+        let message = format!("{} At: {}.", reason.meaning(), listing(&unknown, 5));
+        return said(Tri::Unknown, reason, &message);
     };
     let mut named: Vec<String> = mine
         .iter()
-        .filter(|(_, (_, other))| other.enforced == verdict.enforced)
+        .filter(|(_, (_, other))| {
+            (other.enforced, other.reason) == (verdict.enforced, verdict.reason)
+        })
         .map(|((door, partner), _)| {
             format!(
                 "{} ({})",
@@ -56,12 +69,16 @@ pub(super) fn enforced(
     )
 }
 
-/// Whether a lock may accept somebody nobody here knows of, whom no object answers for.
-fn has_unknown_lock(observed: &Observed, ledger: &Ledger) -> bool {
-    observed.doors.iter().any(|row| {
+/// The locks that may accept somebody nobody here knows of, whom no object answers for.
+fn unknown_locks<'a>(observed: &'a Observed, ledger: &Ledger) -> Vec<&'a str> {
+    let unknown = |row: &&DoorRow| {
         let record = ledger.doors.get(&row.uuid);
         row.serial.is_some() && record.is_some_and(|record| record.unknown.is_some())
-    })
+    };
+    let rows = observed.doors.iter().filter(unknown);
+    let mut names: Vec<&str> = rows.map(|row| &*row.name).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Whether somebody must go there because access is owed. DOOR may also ask for a Door Sync after a

@@ -39,11 +39,33 @@ fn an_id_of_nothing_is_named_and_releases_nothing() {
     let plan = world.pass();
     assert_eq!(held(&plan), 12);
     assert_eq!(plan.unfitting_approvals, ["h-000000000000"]);
-    assert!(
-        plan.notes
-            .iter()
-            .any(|note| note.contains("h-000000000000"))
+    assert_eq!(
+        plan.notes, [""; 0],
+        "the command that it was given to says so"
     );
+    write_approval(&mut world, "h-000000000000");
+    assert_eq!(
+        world.pass().notes,
+        ["The approval h-000000000000 fits nothing that is held now; it is ignored."]
+    );
+}
+
+fn write_approval(world: &mut World, id: &str) {
+    world.property(|spec| spec.approve = Some(id.to_owned()));
+    world.approvals = vec![id.to_owned()];
+}
+
+#[test]
+fn an_approval_that_was_given_is_no_mistake_where_it_is_still_written() {
+    let (mut world, plan) = twelve_held();
+    let id = plan.hold_id.unwrap();
+    write_approval(&mut world, &id);
+    assert_eq!(held(&world.pass()), 0);
+    for _ in 0..2 {
+        let plan = world.pass();
+        assert_eq!(plan.unfitting_approvals, [id.as_str()]);
+        assert_eq!(plan.notes, [""; 0]);
+    }
 }
 
 #[test]

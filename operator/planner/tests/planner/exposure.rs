@@ -1,9 +1,10 @@
 //! What a person reads about one partner at one door: each state of the table, once.
 
+use opendoor_planner::conditions::{Condition, statuses};
 use opendoor_planner::exposure::{Tri, attest};
 use opendoor_planner::reasons::Reason;
 
-use crate::world::{World, assert_quiet, assignment, door, waiting};
+use crate::world::{World, assert_quiet, assignment, door, number, waiting};
 
 /// The Pool was taken from TourPass a minute ago.
 fn removed(connected: bool) -> World {
@@ -253,4 +254,66 @@ fn what_was_removed_at_a_time_that_is_still_to_come_waits_for_no_push() {
     assert_pool(&world, Tri::False, Tri::False, Reason::AwaitingPush);
     world.advance(-60);
     assert_pool(&world, Tri::False, Tri::True, Reason::DoorSyncRequired);
+}
+
+/// What is said of the property's locks.
+fn enforced(world: &mut World) -> Condition {
+    let plan = world.plan();
+    let mut said = statuses(
+        &world.ledger,
+        &world.taken,
+        &world.observed,
+        &plan,
+        world.now,
+    );
+    let mut said = said.remove(0).conditions.into_iter();
+    said.find(|said| said.kind == "Enforced").unwrap()
+}
+
+#[test]
+fn a_verdict_names_only_the_doors_that_it_is_the_reason_of() {
+    let mut world = World::good();
+    world.declare("unit-tours", assignment("TourPass", &["Unit 103"]));
+    world.pass();
+    world.remove("unit-tours");
+    world.remove("pool-tours");
+    world.pass();
+    world.advance(1);
+    let enforced = enforced(&mut world);
+    let at = enforced.message.split(" At: ").nth(1).unwrap();
+    let expected = match enforced.reason.as_str() {
+        "AwaitingPush" => "Pool (TourPass).",
+        _ => "Unit 103 (TourPass).",
+    };
+    assert_eq!(at, expected, "{}", enforced.reason);
+}
+
+#[test]
+fn locks_of_unknown_history_are_named() {
+    let mut world = World::large(&[("many", 0..12)]);
+    let swap = |world: &mut World, n: usize| {
+        world.row(&number(n)).serial = Some("another device".into());
+    };
+    swap(&mut world, 3);
+    assert_eq!(
+        world.plan().notes,
+        [
+            "1 lock has a history that is not known here: Door 003. A full Door Sync on each proves what it carries."
+        ]
+    );
+    for n in 0..12 {
+        swap(&mut world, n);
+    }
+    let note = world.plan().notes.remove(0);
+    assert!(
+        note.starts_with("12 locks have a history that is not known here: Door 000, Door 001, ")
+    );
+    assert!(note.contains(", Door 009 and 2 more. "), "{note}");
+    let mut world = World::good();
+    world.row("Unit 103").serial = Some("another device".into());
+    assert_eq!(
+        enforced(&mut world).message,
+        "What this lock may accept is not known. At: Unit 103.",
+        "where no object answers for it"
+    );
 }

@@ -109,6 +109,31 @@ fn what_was_there_when_removal_came_into_force_waits_for_approval_and_later_addi
 }
 
 #[test]
+fn what_was_there_first_waits_also_where_another_partner_is_declared() {
+    let mut world = World::good();
+    world.hand_door("Pool", Some("Parcel Runner"));
+    remove_added(&mut world);
+    let found = "ChangeDoor Pool: Parcel Runner -> TourPass HELD Unmanaged @pool-tours.yaml:11";
+    for _ in 0..3 {
+        assert_eq!(lines(&world.pass()), [found], "however often it is seen");
+    }
+    world.declare("pool-tours", assignment("TourPass", &["Pool", "Unit 103"]));
+    assert_eq!(
+        lines(&world.pass()),
+        [
+            "AssignDoor Unit 103: none -> TourPass @pool-tours.yaml:12",
+            found
+        ],
+        "and what the object says of other doors"
+    );
+    let held = world.plan();
+    world.approve(&held);
+    world.pass();
+    world.approvals.clear();
+    assert_quiet(&world.plan());
+}
+
+#[test]
 fn removing_what_was_added_by_hand_is_braked_like_everything_else() {
     let mut world = World::large(&[("few", 0..4)]);
     for n in 4..10 {

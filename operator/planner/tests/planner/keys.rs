@@ -1,10 +1,12 @@
 //! Partner keys: made, edited, adopted, converted, renamed, retained and deleted.
 
 use opendoor_api::DeletionPolicy;
+use opendoor_planner::observed::{Day, Interval};
+use opendoor_planner::reasons::Reason;
 
 use crate::door_os;
 use crate::world::{
-    World, assert_quiet, key, key_doors, key_row, lines, partner_key, refusals, waiting,
+    World, assert_quiet, key, key_doors, key_row, lines, partner_key, refusal, refusals, waiting,
 };
 
 fn schedule(from: &str, to: &str) -> Vec<opendoor_api::ScheduleEntry> {
@@ -71,6 +73,101 @@ fn name_doors_doorcodes_and_schedule_change_in_one_write() {
     );
     assert!(plan.drifted.is_empty());
     assert_quiet(&world.plan());
+}
+
+/// The key works on two mornings, at a lock that is not connected, which knows it.
+fn narrow_hours() -> World {
+    let mut world = World::good();
+    world.row("Unit 101").connected = Some(false);
+    world.partner_key("vacant-tours", |spec| {
+        spec.schedule = schedule("09:00", "12:00");
+        spec.doors = key_doors(&[("Unit 101", false), ("Unit 102", false)]);
+    });
+    world.pass();
+    world.sync_all();
+    world.advance(25 * 60);
+    assert_quiet(&world.plan());
+    assert!(!world.record("Unit 101").owes());
+    world
+}
+
+fn widen(world: &mut World) {
+    world.partner_key("vacant-tours", |spec| {
+        spec.schedule = schedule("08:00", "18:00");
+        spec.doors = key_doors(&[("Unit 101", true), ("Unit 102", false)]);
+    });
+}
+
+fn syncs(world: &mut World) -> Vec<String> {
+    world.advance(40);
+    let mut all = waiting(&world.plan());
+    all.retain(|line| line.starts_with("Sync"));
+    all
+}
+
+#[test]
+fn a_key_that_only_gains_owes_no_visit_until_it_narrows_again() {
+    let mut world = narrow_hours();
+    widen(&mut world);
+    let plan = world.pass();
+    assert_eq!((plan.steps.len(), plan.steps[0].visits.len()), (1, 0));
+    assert_eq!(syncs(&mut world), [""; 0]);
+    let said = world.verdict("Unit 101", "TourPass");
+    assert_eq!(said.reason, Reason::LockNotProven);
+    world.partner_key("vacant-tours", |spec| {
+        spec.schedule = schedule("09:00", "12:00");
+    });
+    world.pass();
+    assert_eq!(
+        syncs(&mut world),
+        [
+            "Sync Unit 101 TourPass by key: ReplacedEntry",
+            "Sync Unit 102 TourPass by key: ReplacedEntry",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_only_gains_owes_a_visit_where_it_is_not_certain_that_this_is_all_that_happened() {
+    let owes = |happens: &dyn Fn(&mut World)| {
+        let mut world = narrow_hours();
+        widen(&mut world);
+        happens(&mut world);
+        world.pass();
+        !syncs(&mut world).is_empty()
+    };
+    assert!(!owes(&|_| {}));
+    assert!(
+        owes(&|world| {
+            world.lose_answers(true);
+        }),
+        "its answer was lost"
+    );
+    assert!(
+        owes(&|world| {
+            world.partner_key("vacant-tours", |spec| {
+                spec.schedule = schedule("09:30", "18:00");
+            });
+        }),
+        "half an hour goes"
+    );
+    assert!(
+        owes(&|world| {
+            world.hand_key("Vacant tours", |row| row.schedule.clear());
+            world.hand_key("Vacant tours", |row| {
+                row.schedule = row_schedule("10:00", "11:00");
+            });
+        }),
+        "somebody gave more for a while"
+    );
+}
+
+fn row_schedule(from: &str, to: &str) -> Vec<Interval> {
+    vec![Interval {
+        days: vec![Day::Monday],
+        from: from.to_owned(),
+        to: to.to_owned(),
+    }]
 }
 
 #[test]
@@ -153,6 +250,42 @@ fn a_name_that_a_key_of_ours_is_giving_up_is_waited_for() {
         ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
     );
     assert_quiet(&world.plan());
+}
+
+#[test]
+fn keys_that_are_to_swap_names_wait_for_a_person_to_go_by_a_third_name() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.pass();
+    let mut name = |object: &str, name: &str| {
+        world.partner_key(object, |spec| spec.key_name = Some(name.to_owned()));
+        world.pass()
+    };
+    name("pool-key", "Vacant tours");
+    let plan = name("vacant-tours", "Pool");
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(
+        refusals(&plan),
+        [
+            "KeyNameTaken pool-key.yaml:7",
+            "KeyNameTaken vacant-tours.yaml:7"
+        ]
+    );
+    assert!(plan.has_refusals(), "it does not come by itself");
+    let message = &refusal(&plan, Reason::KeyNameTaken).message;
+    assert!(message.contains("a third keyName"), "{message}");
+
+    name("pool-key", "For now");
+    assert_eq!(
+        lines(&name("vacant-tours", "Pool")),
+        ["UpdateKey \"Vacant tours\" of TourPass @vacant-tours.yaml:1"]
+    );
+    name("pool-key", "Vacant tours");
+    assert_quiet(&world.plan());
+    assert_eq!(world.key_row("Vacant tours").name, "Pool");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod partner_immutable;
 mod partners;
 mod print;
 mod proof;
+mod retained;
 mod unknown_writes;
 mod vacancy;
 mod world;

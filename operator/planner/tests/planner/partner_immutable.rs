@@ -136,3 +136,113 @@ fn a_key_that_is_adopted_keeps_its_partner() {
     assert_eq!(lines(&plan), [""; 0]);
     assert_eq!(refusals(&plan), ["PartnerImmutable concierge.yaml:6"]);
 }
+
+#[test]
+fn a_partner_that_no_key_was_ever_made_for_may_still_change() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("CleanCo", "Pool", &[("Pool", true)]),
+    );
+    assert_eq!(lines(&world.pass()), [""; 0], "CleanCo is not authorised");
+    world.partner_key("pool-key", |spec| spec.partner = "TourPass".to_owned());
+    assert_eq!(
+        lines(&world.pass()),
+        ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]
+    );
+    assert_quiet(&world.plan());
+    world.partner_key("pool-key", |spec| spec.partner = "Parcel Runner".to_owned());
+    assert_eq!(
+        refusals(&world.plan()),
+        ["PartnerImmutable pool-key.yaml:6"]
+    );
+}
+
+#[test]
+fn a_declaration_that_was_refused_itself_fixes_no_partner() {
+    let mut world = World::good();
+    let doors = [("Pool", false)];
+    let theirs = crate::world::key_row("Concierge", Some("Parcel Runner"), &doors);
+    crate::door_os::create_key(&mut world.observed, theirs);
+    world.declare_key("concierge", partner_key("TourPass", "Concierge", &doors));
+    assert_eq!(
+        refusals(&world.pass()),
+        ["PartnerImmutable concierge.yaml:6"]
+    );
+    world.partner_key("concierge", |spec| {
+        spec.partner = "Parcel Runner".to_owned()
+    });
+    assert_quiet(&world.pass());
+    let record = &world.ledger.head.keys[&crate::world::key("Concierge")];
+    assert_eq!(record.owner.name, "concierge");
+}
+
+#[test]
+fn a_key_that_may_be_on_its_way_has_its_partner() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.lose_answers(false);
+    world.partner_key("pool-key", |spec| spec.partner = "Parcel Runner".to_owned());
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0], "nor is it sent again");
+    assert_eq!(
+        refusals(&plan),
+        [
+            "PartnerImmutable pool-key.yaml:6",
+            "OutcomeUnknown harbor-point.yaml:1",
+        ]
+    );
+    world.advance(12);
+    assert_eq!(
+        lines(&world.pass()),
+        ["CreateKey \"Pool\" of Parcel Runner @pool-key.yaml:1"],
+        "it never came"
+    );
+}
+
+#[test]
+fn a_refused_change_of_partner_has_no_key_made_for_the_old_one() {
+    let mut world = World::good();
+    crate::door_os::delete_key(&mut world.observed, crate::world::key("Vacant tours"));
+    world.partner_key("vacant-tours", |spec| {
+        spec.partner = "Parcel Runner".to_owned()
+    });
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(refusals(&plan), ["PartnerImmutable vacant-tours.yaml:6"]);
+}
+
+#[test]
+fn a_refused_change_keeps_what_there_is_and_grants_nothing() {
+    let mut world = World::good();
+    world.declare(
+        "cleaners",
+        crate::world::assignment("CleanCo", &["Unit 103"]),
+    );
+    world.pass();
+    let elsewhere = |spec: &mut opendoor_api::DoorAssignmentSpec| {
+        spec.property_ref.name = "other".to_owned();
+    };
+    world.assignment("cleaners", elsewhere);
+    world.assignment("pool-tours", elsewhere);
+    world.partner_key("vacant-tours", |spec| {
+        spec.partner = "Parcel Runner".to_owned()
+    });
+    world
+        .observed
+        .partners
+        .push(opendoor_planner::observed::Partner {
+            uuid: partner("CleanCo"),
+            name: "CleanCo".to_owned(),
+        });
+    world.observed.partners.sort_by_key(|known| known.uuid);
+    world.hand_key("Vacant tours", |row| {
+        row.doors.remove(0);
+    });
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    world.hand_door("Pool", None);
+    assert_eq!(lines(&world.pass()), [""; 0]);
+}

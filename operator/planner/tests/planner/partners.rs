@@ -243,6 +243,83 @@ fn writing_the_uuid_says_which_partner_is_meant() {
     );
 }
 
+/// The Property writes a uuid beside the name TourPass, or none.
+fn write_uuid(world: &mut World, uuid: Option<&str>) {
+    let uuid = uuid.map(|name| partner(name).to_string());
+    world.property(|spec| {
+        for listed in &mut spec.partners {
+            if listed.name == "TourPass" {
+                listed.uuid.clone_from(&uuid);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_uuid_of_another_partner_than_the_name_says_is_refused_in_true_words_and_not_kept() {
+    let mut world = World::good();
+    write_uuid(&mut world, Some("Parcel Runner"));
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(
+        refusals(&plan),
+        [
+            "IdentityChanged pool-tours.yaml:6",
+            "IdentityChanged vacant-tours.yaml:6",
+        ]
+    );
+    let expected = format!(
+        "spec.partners of the Property lists \"TourPass\" with the uuid {}, which DOOR calls \"Parcel Runner\"; DOOR's \
+         \"TourPass\" is {}. Nothing is granted or taken away. Write the name and the uuid of one and the same partner there.",
+        partner("Parcel Runner"),
+        partner("TourPass")
+    );
+    assert_eq!(refusal(&plan, Reason::IdentityChanged).message, expected);
+    write_uuid(&mut world, None);
+    assert_quiet(&world.pass());
+}
+
+#[test]
+fn a_uuid_of_another_partner_that_comes_with_an_incomplete_look_is_not_kept_either() {
+    let mut world = World::good();
+    write_uuid(&mut world, Some("Parcel Runner"));
+    let whole = world.observed.clone();
+    world.observed.incomplete = Some("a page was lost".to_owned());
+    world.observed.partners.clear();
+    world.pass();
+    world.observed = whole;
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    write_uuid(&mut world, None);
+    assert_quiet(&world.pass());
+}
+
+#[test]
+fn writing_the_uuid_of_the_partner_that_had_the_name_says_so_too() {
+    let mut world = World::good();
+    for known in &mut world.observed.partners {
+        if known.name == "TourPass" {
+            known.name = "TourPass Ltd".to_owned();
+        }
+    }
+    world
+        .observed
+        .partners
+        .push(opendoor_planner::observed::Partner {
+            uuid: partner("An impostor"),
+            name: "TourPass".to_owned(),
+        });
+    world.observed.partners.sort_by_key(|known| known.uuid);
+    let message = refusal(&world.pass(), Reason::IdentityChanged)
+        .message
+        .clone();
+    assert!(
+        message.contains("still there as \"TourPass Ltd\""),
+        "{message}"
+    );
+    write_uuid(&mut world, Some("TourPass"));
+    assert_quiet(&world.pass());
+}
+
 #[test]
 fn a_retained_object_lets_go_of_a_door_that_another_object_keeps() {
     let mut world = World::good();

@@ -33,7 +33,12 @@ pub(super) fn declared_objects(
             places: object.places.clone(),
         };
         if !here && let Some(spec) = declared.spec.take() {
-            declared.problems.push(moved(&declared, &spec, target));
+            let problem = if refers_as_accepted(heads, target, &declared, &spec) {
+                property_renamed(&declared, &spec, target)
+            } else {
+                moved(&declared, &spec, target)
+            };
+            declared.problems.push(problem);
         }
         objects.push(declared);
     }
@@ -55,6 +60,33 @@ pub(super) fn declared_objects(
         }
     }
     objects
+}
+
+/// Whether an object refers to the Property that it was accepted with: then that one has another name.
+fn refers_as_accepted(
+    heads: &Heads,
+    target: &Target,
+    object: &DeclaredObject,
+    spec: &Spec,
+) -> bool {
+    let head = heads.get(&target.building.uuid);
+    let accepted = head.and_then(|head| head.accepted.get(&object.owner));
+    accepted.is_some_and(|accepted| accepted.spec.property() == spec.property())
+}
+
+/// An object that refers to its Property by the name that it had.
+fn property_renamed(object: &DeclaredObject, spec: &Spec, target: &Target) -> Problem {
+    Problem {
+        reason: Reason::Invalid,
+        message: format!(
+            "the Property \"{}\" of this {} is named \"{}\" now, for the same building. Write that name here; until then \
+             what was accepted stays as it is.",
+            spec.property(),
+            object.owner.kind.as_str(),
+            target.property
+        ),
+        cause: object.places.locate(&object.cause, "spec.propertyRef.name"),
+    }
 }
 
 /// An object that was accepted for one Property and now refers to another.

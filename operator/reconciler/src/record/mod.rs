@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid};
 use opendoor_planner::ledger::{
     Accepted, AcceptedPortfolio, AcceptedProperty, Charge, DoorRecord, Fingerprint, Head, Hold,
-    Intent, KeyRecord, Ledger, PartnerRecord,
+    Intent, KeyRecord, Ledger, LeftBehind, PartnerRecord,
 };
 use opendoor_planner::owner::OwnerId;
 use serde::{Deserialize, Serialize};
@@ -163,11 +163,15 @@ struct Rest<'a> {
     accepted: &'a BTreeMap<OwnerId, Accepted>,
     partners: &'a BTreeMap<String, PartnerRecord>,
     keys: &'a BTreeMap<opendoor_planner::ids::KeyUuid, KeyRecord>,
+    #[serde(skip_serializing_if = "LeftBehind::is_empty")]
+    left_behind: &'a LeftBehind,
     intents: &'a [Intent],
     charges: &'a [Charge],
     holds: &'a BTreeMap<Fingerprint, Hold>,
     approvals: &'a std::collections::BTreeSet<Fingerprint>,
     approvals_given: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_approved: &'a Option<String>,
     next_number: u64,
     removes_added_since: Option<jiff::Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,11 +187,13 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         door_pins,
         partners,
         keys,
+        left_behind,
         intents,
         charges,
         holds,
         approvals,
         approvals_given,
+        last_approved,
         next_number,
         removes_added_since,
         clock_skewed_since,
@@ -198,11 +204,13 @@ fn head_bytes(head: &Head) -> Result<Vec<u8>, RecordError> {
         accepted,
         partners,
         keys,
+        left_behind,
         intents,
         charges,
         holds,
         approvals,
         approvals_given: *approvals_given,
+        last_approved,
         next_number: *next_number,
         removes_added_since: *removes_added_since,
         clock_skewed_since: *clock_skewed_since,

@@ -192,3 +192,25 @@ async fn a_property_that_is_renamed_with_its_references_writes_nothing() {
     assert_eq!((round.writes(), round.refusals()), (0, vec![]));
     assert_eq!(round.left(), Vec::<String>::new());
 }
+
+#[tokio::test(start_paused = true)]
+async fn objects_that_refer_to_their_property_by_the_name_it_had_are_told_its_new_one() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.run().await;
+    let renamed = crate::fixture::PROPERTY.replace("name: harbor-point", "name: the-point");
+    home.write("property.yaml", &renamed);
+    let round = home.run().await;
+    assert_eq!(
+        (round.writes(), round.refusals()),
+        (0, vec!["Invalid".to_owned()])
+    );
+    assert_eq!(
+        round.pass().after.refusals[0].message,
+        "the Property \"harbor-point\" of this DoorAssignment is named \"the-point\" now, for the same building. Write that \
+         name here; until then what was accepted stays as it is."
+    );
+}

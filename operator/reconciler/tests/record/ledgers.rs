@@ -6,8 +6,8 @@ use opendoor_planner::declared::Spec;
 use opendoor_planner::ids::{BuildingUuid, DoorUuid, KeyUuid, PartnerUuid};
 use opendoor_planner::ledger::{
     Accepted, AcceptedPortfolio, AcceptedProperty, Charge, Claim, DoorRecord, EntryVia, Gone, Head,
-    Hold, Inherited, Intent, KeyRecord, Ledger, MayOpen, PartnerRecord, Seen, UnknownHistory,
-    UnknownWhy,
+    Hold, Inherited, Intent, KeyRecord, Ledger, LeftBehind, LeftDoor, MayOpen, PartnerRecord, Seen,
+    UnknownHistory, UnknownWhy,
 };
 use opendoor_planner::observed::{Day, HeldBy, Interval, KeyDoor, Vacancy};
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
@@ -160,6 +160,7 @@ fn head() -> impl Strategy<Value = Head> {
         btree_map(any::<Box<str>>(), uuid().prop_map(DoorUuid), 0..4),
         btree_map(any::<String>(), partner(), 0..3),
         btree_map(uuid().prop_map(KeyUuid), key(), 0..3),
+        left_behind(),
     );
     let done = (
         vec(intent(), 0..3),
@@ -170,6 +171,7 @@ fn head() -> impl Strategy<Value = Head> {
         any::<u64>(),
         option::of(moment()),
         option::of(moment()),
+        option::of("h-[0-9a-f]{12}"),
     );
     (declared, done).prop_map(|(declared, done)| Head {
         property: declared.0.map(property),
@@ -181,15 +183,27 @@ fn head() -> impl Strategy<Value = Head> {
         door_pins: declared.3,
         partners: declared.4,
         keys: declared.5,
+        left_behind: declared.6,
         intents: done.0,
         charges: done.1,
         holds: done.2,
         approvals: done.3,
         approvals_given: done.4,
+        last_approved: done.8,
         next_number: done.5,
         removes_added_since: done.6,
         clock_skewed_since: done.7,
     })
+}
+
+fn left_behind() -> impl Strategy<Value = LeftBehind> {
+    let door =
+        (uuid().prop_map(PartnerUuid), owner()).prop_map(|(partner, by)| LeftDoor { partner, by });
+    (
+        btree_map(uuid().prop_map(DoorUuid), door, 0..2),
+        btree_map(uuid().prop_map(KeyUuid), owner(), 0..2),
+    )
+        .prop_map(|(doors, keys)| LeftBehind { doors, keys })
 }
 
 fn property(name: String) -> AcceptedProperty {
@@ -369,6 +383,7 @@ fn intent() -> impl Strategy<Value = Intent> {
                 unknown_since,
                 before: text.clone(),
                 after: text,
+                widens: doors.clone(),
                 doors,
                 shared_with,
             },

@@ -6,7 +6,7 @@ mod lines;
 mod tests;
 
 use opendoor_planner::plan::{Plan, Summary};
-use opendoor_planner::reasons::Reason;
+use opendoor_planner::reasons::{Class, Reason};
 use opendoor_reconciler::pass::StepResult;
 use opendoor_reconciler::round::RoundReport;
 use opendoor_reconciler::table::TablePlan;
@@ -182,6 +182,14 @@ pub(super) fn totals(view: &View<'_>) -> Option<String> {
         .iter()
         .map(|property| property.plan.summary)
         .fold(Summary::default(), add);
+    // What comes by itself is no refusal.
+    let waits: usize = view
+        .properties
+        .iter()
+        .flat_map(|property| &property.plan.refusals)
+        .filter(|refusal| refusal.reason.class() == Class::Working)
+        .count();
+    let refused = (sum.refused as usize).saturating_sub(waits);
     let told = counts(&[
         (sum.grants as usize, "grant", "grants"),
         (sum.removals as usize, "removal", "removals"),
@@ -189,9 +197,17 @@ pub(super) fn totals(view: &View<'_>) -> Option<String> {
         (sum.key_updates as usize, "key changed", "keys changed"),
         (sum.key_deletes as usize, "key deleted", "keys deleted"),
         (sum.held as usize, "held", "held"),
-        (sum.refused as usize, "refused", "refused"),
+        (refused, "refused", "refused"),
+        (waits, "waits", "wait"),
     ]);
-    Some(format!("{}: {told}.", count(steps, "change", "changes")))
+    let changes = count(steps, "change", "changes");
+    // A way that goes while another stays takes nothing from anybody.
+    let told = if told.is_empty() {
+        told
+    } else {
+        format!(": {told}")
+    };
+    Some(format!("{changes}{told}."))
 }
 
 fn add(a: Summary, b: Summary) -> Summary {

@@ -1,4 +1,4 @@
-use opendoor_planner::plan::Plan;
+use opendoor_planner::plan::{Plan, Summary};
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::StepResult;
 
@@ -182,4 +182,21 @@ fn a_hostile_name_does_nothing_to_the_terminal() {
         !text.contains('\u{7}') && !text.contains("\u{1b}]"),
         "{text:?}"
     );
+}
+
+#[test]
+fn what_comes_by_itself_waits_and_a_step_that_takes_nothing_is_a_change() {
+    let mut plan = day();
+    plan.steps.truncate(1);
+    plan.refusals.clear();
+    plan.summary = Summary::default();
+    let last = |plan: &Plan| {
+        let text = shown(&plans(&[plan.clone()]));
+        text.lines().last().unwrap_or_default().to_owned()
+    };
+    assert_eq!(last(&plan), "1 change.");
+    plan.refusals = day().refusals;
+    plan.refusals[0].reason = Reason::WaitingForKeyName;
+    plan.summary.refused = 1;
+    assert_eq!(last(&plan), "1 change: 1 waits.");
 }
