@@ -11,7 +11,7 @@ use crate::digest;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::ledger::{Charge, Fingerprint, Head, Hold, Ledger};
 use crate::owner::{OwnerId, OwnerKind};
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::reasons::Reason;
 use crate::writes::Write;
 
