@@ -2,12 +2,13 @@
 
 use opendoor_planner::exposure::Tri;
 use opendoor_planner::ledger::EntryVia;
+use opendoor_planner::owner::OwnerKind;
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::settle::{Outcome, mark_open_as_unknown};
 use opendoor_planner::writes::{Answer, Write};
 
 use crate::world::{
-    World, assert_quiet, assignment, door, key_doors, lines, partner, partner_key, refusals,
+    World, assert_quiet, assignment, door, key_doors, lines, owner, partner, partner_key, refusals,
     strings,
 };
 
@@ -184,6 +185,26 @@ fn an_answer_without_the_row_that_was_written_is_for_a_read_to_settle() {
     world.hand_door("Unit 103", Some("TourPass"));
     assert_quiet(&world.plan());
     assert_eq!(world.record("Unit 103").claims.len(), 1);
+}
+
+#[test]
+fn an_object_that_shares_a_door_and_went_while_the_write_was_open_owns_nothing_of_it() {
+    let mut world = World::good();
+    world.declare("one", assignment("TourPass", &["Unit 103"]));
+    world.declare("two", assignment("TourPass", &["Unit 103"]));
+    world.lose_answers(false);
+    world.remove("two");
+    world.pass();
+    assert_quiet(&world.plan());
+    let one = owner("one", OwnerKind::DoorAssignment);
+    assert_eq!(world.record("Unit 103").claims[0].owners[..], [one]);
+    let two = owner("two", OwnerKind::DoorAssignment);
+    assert!(!world.ledger.holds_for(&two), "its finalizer can go");
+    world.remove("one");
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 103: TourPass -> none @one.yaml"]
+    );
 }
 
 #[test]
