@@ -61,6 +61,7 @@ pub fn plan(
     } else {
         differences.doors();
         differences.keys();
+        let unsettled_writes = differences.unsettled();
         plan.steps = differences.steps;
         weigh_losses(&mut plan.steps, observed);
         plan.refusals.extend(differences.refusals);
@@ -68,7 +69,7 @@ pub fn plan(
         plan.drifted = differences.drifted;
         unsettled(
             &mut plan,
-            differences.unsettled,
+            unsettled_writes,
             taken,
             &differences.property_cause,
         );
