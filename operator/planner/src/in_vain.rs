@@ -12,7 +12,8 @@ use crate::ledger::Ledger;
 use crate::observed::DoorRow;
 use crate::owner::OwnerId;
 use crate::plan::WaitingKind;
-use crate::select::{Fit, fit};
+use crate::reasons::Reason;
+use crate::select::{Fit, fits};
 use crate::steps::Differences;
 
 /// The doors that objects name without effect now, and for which partners.
@@ -31,12 +32,26 @@ impl<'a> InVain<'a> {
             .filter(|waiting| waiting.kind == WaitingKind::Authorization)
             .filter_map(|waiting| waiting.owner.as_ref())
             .collect();
+        // Of which door a name means, no more can be said: it may be any that it ever meant.
+        let unclear: BTreeSet<&OwnerId> = taken
+            .refusals
+            .iter()
+            .filter(|refusal| {
+                matches!(
+                    refusal.reason,
+                    Reason::DoorAmbiguous | Reason::IdentityChanged
+                )
+            })
+            .filter_map(|refusal| refusal.owner.as_ref())
+            .collect();
         let mut in_vain = Self::default();
         for object in &taken.objects {
             let Spec::DoorAssignment(spec) = &*object.spec else {
                 continue;
             };
-            if object.removed || !(object.frozen || waits.contains(&object.owner)) {
+            let named_in_vain =
+                object.frozen || waits.contains(&object.owner) || unclear.contains(&object.owner);
+            if object.removed || !named_in_vain {
                 continue;
             }
             let partner = spec.partner.as_str();
@@ -66,7 +81,7 @@ impl<'a> InVain<'a> {
         let selectors = self
             .selectors
             .iter()
-            .filter(|(selector, _)| fit(selector, row) != Fit::No);
+            .filter(|(selector, _)| fits(selector, row) != Fit::No);
         by_door
             .chain(by_name)
             .chain(selectors.map(|(_, partner)| partner))
@@ -81,6 +96,6 @@ impl Differences<'_> {
         let in_vain = self
             .in_vain
             .get_or_init(|| InVain::new(self.ledger, self.taken));
-        !in_vain.is_empty() && in_vain.names(row, &[self.partner_name(holder), holder.to_string()])
+        !in_vain.is_empty() && in_vain.names(row, &self.names_of(holder))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use opendoor_api::AddedByHand;
+use opendoor_api::{AddedByHand, Adoption};
 
 use crate::declared::Spec;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
@@ -145,7 +145,7 @@ impl Differences<'_> {
     /// Whether an object that is refused, or waits for DOOR's authorisation, declares this key for its
     /// partner: the object it belonged to was renamed, and nothing was given up.
     fn is_key_named_in_vain(&self, row: &KeyRow, partner: PartnerUuid) -> bool {
-        let names = [self.partner_name(partner), partner.to_string()];
+        let names = self.names_of(partner);
         self.taken.objects.iter().any(|object| {
             object.frozen
                 && !object.removed
@@ -157,10 +157,15 @@ impl Differences<'_> {
 
     /// A refused object may be about this very key; deleting it would decide for the manager.
     fn is_about_a_refused_object(&self, row: &KeyRow) -> bool {
+        let adopts = |adopt: &Adoption| {
+            let uuid = adopt.key_uuid.as_deref();
+            uuid.and_then(|uuid| uuid.parse().ok()).map(KeyUuid) == Some(row.uuid)
+        };
         self.taken.objects.iter().any(|object| {
             object.frozen
                 && matches!(&*object.spec, Spec::PartnerKey(spec)
-                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name)
+                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name
+                        || spec.adopt.as_ref().is_some_and(adopts))
         })
     }
 

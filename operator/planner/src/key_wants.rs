@@ -12,7 +12,7 @@ use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::OwnerId;
 use crate::plan::{Named, Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
-use crate::resolve::{DoorNames, Standing, standing};
+use crate::resolve::{DoorNames, Standing, known_uuid, standing};
 use crate::schedule::schedule;
 use crate::settle::key_is_stale;
 
@@ -56,6 +56,8 @@ pub(crate) struct Said {
     /// Sorted by door.
     pub(crate) doors: Vec<KeyDoor>,
     kept_doors: Vec<DoorUuid>,
+    /// It is known of every door that it names which one it is.
+    pub(crate) whole: bool,
     pub(crate) schedule: Vec<Interval>,
 }
 
@@ -177,6 +179,7 @@ impl Gather<'_> {
     fn resolve(&mut self, object: &InForce, spec: &PartnerKeySpec, partner: PartnerUuid) -> Said {
         let mut doors = Vec::with_capacity(spec.doors.len());
         let mut kept_doors = Vec::new();
+        let mut whole = true;
         for (item, door) in spec.doors.iter().enumerate() {
             let pinned = self.ledger.head.door_pins.get(door.name.as_str()).copied();
             match self.names.resolve(&door.name, pinned) {
@@ -190,7 +193,8 @@ impl Gather<'_> {
                     });
                 }
                 Err(unresolved) => {
-                    kept_doors.extend(pinned);
+                    whole = false;
+                    kept_doors.extend(self.names.candidates(&door.name, pinned));
                     self.refuse(
                         object,
                         &format!("spec.doors[{item}]"),
@@ -210,6 +214,7 @@ impl Gather<'_> {
                 .unwrap_or_else(|| object.owner.name.clone()),
             doors,
             kept_doors,
+            whole,
             schedule: schedule(spec),
         }
     }
@@ -235,6 +240,16 @@ impl Gather<'_> {
                 spec.key_name.as_deref().unwrap_or(&object.owner.name) != record.name
             }
             Spec::DoorAssignment(_) => false,
+        })
+    }
+
+    /// Whether an object in force declares a key of this name for this partner.
+    pub(crate) fn is_declared(&self, name: &str, partner: PartnerUuid) -> bool {
+        self.objects.iter().any(|object| {
+            !object.removed
+                && matches!(&*object.spec, Spec::PartnerKey(spec)
+                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == name
+                        && known_uuid(self.ledger, &spec.partner) == Some(partner))
         })
     }
 

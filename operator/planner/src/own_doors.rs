@@ -160,13 +160,11 @@ pub(crate) fn forget_removed(ledger: &mut Ledger, taken: &Taken) {
     if taken.removed.is_empty() {
         return;
     }
-    let mut owning: BTreeSet<&OwnerId> = ledger
-        .head
-        .keys
-        .values()
-        .map(|key| &key.owner)
-        .chain(ledger.head.intents.iter().map(|intent| &intent.owner))
-        .collect();
+    let mut owning: BTreeSet<&OwnerId> = ledger.head.keys.values().map(|key| &key.owner).collect();
+    for intent in &ledger.head.intents {
+        owning.insert(&intent.owner);
+        owning.extend(&intent.shared_with);
+    }
     for record in ledger.doors.values() {
         for claim in &record.claims {
             owning.extend(&claim.owners);

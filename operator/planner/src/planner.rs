@@ -65,6 +65,7 @@ pub fn plan(
     } else {
         differences.doors();
         differences.keys();
+        let unsettled_writes = differences.unsettled();
         plan.steps = differences.steps;
         weigh_losses(&mut plan.steps, observed);
         plan.refusals.extend(differences.refusals);
@@ -72,7 +73,7 @@ pub fn plan(
         plan.drifted = differences.drifted;
         unsettled(
             &mut plan,
-            differences.unsettled,
+            unsettled_writes,
             stale_rows(ledger, taken, observed),
             &differences.property_cause,
         );

@@ -75,7 +75,8 @@ impl<'a> DoorNames<'a> {
         one.into_iter().chain(many.into_iter().flatten().copied())
     }
 
-    /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has.
+    /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has. A look
+    /// that does not show every door cannot tell that a name is only one's.
     pub(crate) fn resolve(
         &self,
         text: &str,
@@ -94,10 +95,20 @@ impl<'a> DoorNames<'a> {
         }
         let mut rows = self.named(text);
         match (rows.next(), rows.next()) {
-            (Some(row), None) => Ok(row.uuid),
-            (None, _) => Err(self.not_found(text)),
+            (Some(row), None) if self.observed.incomplete.is_none() => Ok(row.uuid),
+            (None, _) | (Some(_), None) => Err(self.not_found(text)),
             (Some(_), Some(_)) => Err(self.ambiguous(text)),
         }
+    }
+
+    /// The doors that a text may mean of which it cannot be told which one it means.
+    pub(crate) fn candidates(
+        &self,
+        text: &str,
+        pinned: Option<DoorUuid>,
+    ) -> impl Iterator<Item = DoorUuid> {
+        let named = self.named(text).map(|row| row.uuid);
+        pinned.into_iter().chain(named)
     }
 
     fn follow_pin(&self, text: &str, pinned: DoorUuid) -> Result<DoorUuid, Unresolved> {
@@ -108,7 +119,9 @@ impl<'a> DoorNames<'a> {
             }
             others = true;
         }
-        if others {
+        // A door that an incomplete look does not show may still have its name.
+        let shown = self.observed.door(pinned).is_some();
+        if others && (shown || self.observed.incomplete.is_none()) {
             let now = self.named(text).next().map(|row| row.uuid.to_string());
             return Err(Unresolved {
                 reason: Reason::IdentityChanged,
@@ -119,7 +132,7 @@ impl<'a> DoorNames<'a> {
                 ),
             });
         }
-        if self.observed.door(pinned).is_some() {
+        if shown {
             return Ok(pinned);
         }
         Err(self.not_found(text))
@@ -260,6 +273,9 @@ pub(crate) fn identity_changed(
     };
     let now = other_of_that_name(observed, name, meant)?;
     let called = observed.partner_name(meant);
+    if called.is_none() && observed.incomplete.is_some() {
+        return None; // the one that is meant may be what this look does not show
+    }
     let message = match (written, called) {
         (Some(_), called) => format!(
             "spec.partners of the Property lists \"{name}\" with the uuid {meant}, {}; DOOR's \"{name}\" is {now}. Nothing \

@@ -30,8 +30,6 @@ pub(crate) struct Differences<'a> {
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) unmanaged: Vec<HandMade>,
     pub(crate) drifted: Vec<HandMade>,
-    /// Doors and keys with a write under way that is not to be sent again now.
-    pub(crate) unsettled: usize,
     pub(crate) in_vain: OnceCell<InVain<'a>>,
 }
 
@@ -65,7 +63,6 @@ impl<'a> Differences<'a> {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             drifted: Vec::new(),
-            unsettled: 0,
             in_vain: OnceCell::new(),
         }
     }
@@ -80,9 +77,20 @@ impl<'a> Differences<'a> {
             .get(before)
             .is_some_and(|step| step.fingerprint == open.fingerprint);
         if !same {
-            self.unsettled += 1;
             self.steps.truncate(before);
         }
+    }
+
+    /// How many writes are under way that no step sends again: also of a key that is not there yet, and
+    /// that nothing wants any more.
+    pub(crate) fn unsettled(&self) -> usize {
+        let open = self.ledger.head.intents.iter();
+        open.filter(|open| {
+            self.steps
+                .iter()
+                .all(|step| step.fingerprint != open.fingerprint)
+        })
+        .count()
     }
 
     /// Access added by hand: removing what was there when `addedByHand: Remove` came into force
@@ -115,6 +123,19 @@ impl<'a> Differences<'a> {
 
     pub(crate) fn partner_name(&self, partner: PartnerUuid) -> String {
         partner_name(self.ledger, self.observed, partner)
+    }
+
+    /// All that an object may write to mean a partner: its name in DOOR OS, those by which the Property
+    /// lists or listed it, and its uuid.
+    pub(crate) fn names_of(&self, partner: PartnerUuid) -> Vec<String> {
+        let records = self.ledger.head.partners.iter();
+        let listed = records.filter(|(_, record)| record.uuid == Some(partner));
+        let listed = listed.map(|(name, _)| name.clone());
+        let in_door_os = self.observed.partner_name(partner).map(str::to_owned);
+        listed
+            .chain(in_door_os)
+            .chain([partner.to_string()])
+            .collect()
     }
 }
 

@@ -54,6 +54,10 @@ impl Gather<'_> {
             }
             self.forget(uuid);
         }
+        // The key that it is, and the doors by which it would be known, may be among what is not shown.
+        if self.observed.incomplete.is_some() {
+            return Ok((None, false));
+        }
         if let Some(adopted) = self.adopt(object, spec, said)? {
             return Ok(adopted);
         }
@@ -193,7 +197,7 @@ impl Gather<'_> {
                 ),
             ));
         }
-        let equal = row.doors == said.doors && row.schedule == said.schedule;
+        let equal = said.whole && row.doors == said.doors && row.schedule == said.schedule;
         if equal {
             self.take_over(object, said, row);
             return Ok((Some(row.uuid), false));
@@ -210,13 +214,15 @@ impl Gather<'_> {
     }
 
     /// The key of an object that went while this one came with the same partner, doors and
-    /// schedule: an object renamed in Git, not a key deleted for its holders.
+    /// schedule: an object renamed in Git, not a key deleted for its holders. A key whose name another
+    /// object declares is that one's.
     fn renamed_object(&mut self, object: &InForce, said: &Said) -> Option<KeyUuid> {
         let mut orphans = self.ledger.head.keys.iter().filter(|(uuid, record)| {
             self.is_going(record)
                 && record.partner == said.partner
                 && self.observed.key(**uuid).is_some_and(|row| {
                     row.partner == Some(said.partner)
+                        && !self.is_declared(&row.name, said.partner)
                         && row.doors == said.doors
                         && row.schedule == said.schedule
                 })

@@ -2,12 +2,13 @@
 
 use opendoor_planner::exposure::Tri;
 use opendoor_planner::ledger::EntryVia;
+use opendoor_planner::owner::OwnerKind;
 use opendoor_planner::reasons::Reason;
 use opendoor_planner::settle::{Outcome, mark_open_as_unknown};
 use opendoor_planner::writes::{Answer, Write};
 
 use crate::world::{
-    World, assert_quiet, assignment, door, key_doors, lines, partner, partner_key, refusals,
+    World, assert_quiet, assignment, door, key_doors, lines, owner, partner, partner_key, refusals,
     strings,
 };
 
@@ -187,6 +188,26 @@ fn an_answer_without_the_row_that_was_written_is_for_a_read_to_settle() {
 }
 
 #[test]
+fn an_object_that_shares_a_door_and_went_while_the_write_was_open_owns_nothing_of_it() {
+    let mut world = World::good();
+    world.declare("one", assignment("TourPass", &["Unit 103"]));
+    world.declare("two", assignment("TourPass", &["Unit 103"]));
+    world.lose_answers(false);
+    world.remove("two");
+    world.pass();
+    assert_quiet(&world.plan());
+    let one = owner("one", OwnerKind::DoorAssignment);
+    assert_eq!(world.record("Unit 103").claims[0].owners[..], [one]);
+    let two = owner("two", OwnerKind::DoorAssignment);
+    assert!(!world.ledger.holds_for(&two), "its finalizer can go");
+    world.remove("one");
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Unit 103: TourPass -> none @one.yaml"]
+    );
+}
+
+#[test]
 fn a_created_key_is_recognised_by_its_mark_and_not_by_its_name() {
     let mut world = World::good();
     world.declare_key(
@@ -259,6 +280,41 @@ fn a_creation_whose_declaration_changed_waits_for_its_outcome() {
     assert_eq!(
         lines(&world.plan()),
         ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]
+    );
+}
+
+#[test]
+fn a_lost_creation_whose_object_is_gone_is_still_unknown() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.lose_answers(false);
+    world.remove("pool-key");
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+    world.advance(11);
+    assert_quiet(&world.plan());
+}
+
+#[test]
+fn a_lost_conversion_whose_object_is_gone_is_still_unknown() {
+    let mut world = World::good();
+    let doors = [("Front Entrance", true), ("Unit 101", true)];
+    let mut spec = partner_key("TourPass", "Residents", &doors);
+    spec.adopt = Some(opendoor_api::Adoption {
+        acknowledge: opendoor_api::Acknowledgement::ConvertsToPartnerKeyForGood,
+        key_uuid: None,
+    });
+    world.declare_key("residents", spec);
+    world.lose_answers(false);
+    world.remove("residents");
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
     );
 }
 
