@@ -281,6 +281,33 @@ async fn a_portfolio_that_cannot_be_read_at_first_contact_never_counts_as_none()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_portfolio_that_is_broken_is_not_replaced_by_another_one() {
+    let portfolio = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: opendoor.dev/v1alpha1\nkind: Portfolio\nmetadata: {{ name: {name} }}\nspec: {{ {spec} }}\n"
+        )
+    };
+    let observing = portfolio("a", "mode: Observe");
+    for broken in [
+        observing.replace("mode: Observe", "mode: Observ"),
+        observing.replace("kind: Portfolio", "kind: Portfolo"),
+        observing.replace(" }\n", "\n"),
+    ] {
+        let home = Home::new();
+        home.write("a.yaml", &assignment("a", "Parcel Runner", "Mail Room"));
+        home.write("portfolio.yaml", &observing);
+        assert_eq!(home.run().await.writes(), 0);
+        home.write("portfolio.yaml", &broken);
+        home.write("another.yaml", &portfolio("b", "mode: Apply"));
+        let round = home.run().await;
+        assert_eq!(round.writes(), 0, "{broken}");
+        assert_eq!(round.refusals(), ["DeclarationIncomplete"], "{broken}");
+        home.remove("portfolio.yaml");
+        assert_eq!(home.run().await.writes(), 1, "taken away on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_cost_two_listings_and_the_changes() {
     let home = Home::with_three_pages();
     let doors: Vec<String> = (1..=60).map(|number| format!("D{number}")).collect();
