@@ -23,6 +23,7 @@ use absence::absences;
 use objects::{declared_objects, refuse_doubles};
 pub use portfolio::{LookedAfterBy, portfolio_of};
 use property::declared_property;
+pub use property::may_be_declared;
 pub use strays::strays;
 use targets::accepted_as;
 pub use targets::targets;
@@ -74,10 +75,11 @@ fn is_vanished(problem: &Problem) -> bool {
     problem.reason == Reason::DeclarationIncomplete
 }
 
+/// The building an object lives in. One that is let go has no objects.
 fn accepted_in(heads: &Heads, owner: &OwnerId) -> Option<BuildingUuid> {
     heads
         .iter()
-        .find(|(_, head)| head.accepted.contains_key(owner))
+        .find(|(_, head)| head.property.is_some() && head.accepted.contains_key(owner))
         .map(|(uuid, _)| *uuid)
 }
 

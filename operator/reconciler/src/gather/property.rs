@@ -2,6 +2,7 @@
 
 use opendoor_door_os::Building;
 use opendoor_planner::declared::{DeclaredProperty, Problem};
+use opendoor_planner::ledger::AcceptedProperty;
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 
@@ -73,6 +74,13 @@ pub(super) fn declared_property(
         cause: declared.cause.clone(),
     });
     declared
+}
+
+/// Whether an accepted Property that is not declared may be among what is not valid or cannot be read.
+#[must_use]
+pub fn may_be_declared(snapshot: &Snapshot, heads: &Heads, accepted: &AcceptedProperty) -> bool {
+    let owner = property_owner(&accepted.name);
+    may_be_there(snapshot, heads, &owner, &accepted.cause)
 }
 
 /// A Property whose building is not the one it was accepted with.

@@ -439,3 +439,30 @@ async fn a_door_of_another_property_is_told_from_one_that_is_nowhere() {
     assert_eq!(round.refusals(), ["DoorOutsideProperty", "DoorNotFound"]);
     assert_eq!(round.writes(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_a_building_that_is_let_go_is_free_for_another() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "No Such Door"),
+    );
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["DoorNotFound"]);
+    let elsewhere = |text: &str| {
+        text.replace("name: harbor-point", "name: elm-court")
+            .replace("building: Harbor Point", "building: Elm Court")
+    };
+    home.write("property.yaml", &elsewhere(crate::fixture::PROPERTY));
+    home.write(
+        "a.yaml",
+        &elsewhere(&assignment("parcel", "Parcel Runner", "Lobby")),
+    );
+    let planned = home.plan().await;
+    for round in [planned, home.run().await] {
+        let (target, pass) = &round.report.passes[0];
+        assert_eq!(target.building.name, "Elm Court");
+        assert_eq!(pass.as_ref().unwrap().plan.steps.len(), 1);
+    }
+    assert_eq!(home.run().await.writes(), 0);
+}
