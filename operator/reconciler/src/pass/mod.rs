@@ -296,13 +296,22 @@ where
         self.settled.append(&mut taken.settled);
         taken.refusals.extend(self.own_refusals.iter().cloned());
         self.commit(observed).await?;
-        let asked: Vec<DoorUuid> = uuids_not_here(&taken).into_iter().collect();
-        for door in asked.into_iter().take(MOST_ASKED) {
-            if !self.asked.insert(door) {
+        let asked: Vec<DoorUuid> = uuids_not_here(&taken)
+            .into_iter()
+            .take(MOST_ASKED)
+            .collect();
+        for door in &asked {
+            if !self.asked.insert(*door) {
                 continue;
             }
-            if self.ports.door_os.door(door).await?.is_some() {
-                self.elsewhere.insert(door);
+            match self.ports.door_os.door(*door).await {
+                Ok(Some(_)) => {
+                    self.elsewhere.insert(*door);
+                }
+                Ok(None) => {}
+                // Asked only to sharpen refusals, which are true as they stand. Nothing waits for that, and
+                // a DOOR OS that fails is not asked for the others.
+                Err(_) => self.asked.extend(&asked),
             }
         }
         mark_elsewhere(&mut taken, &self.elsewhere);

@@ -441,6 +441,25 @@ async fn a_door_of_another_property_is_told_from_one_that_is_nowhere() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_door_elsewhere_that_cannot_be_asked_for_stops_nobody() {
+    let home = Home::new();
+    let lobby = home.simulator.door_uuid("Elm Court", "Lobby").unwrap();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", &format!("Mail Room, {lobby}")),
+    );
+    let path = format!("/v1/doors/{lobby}");
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "serverError", "method": "GET", "path": path}]),
+    );
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["DoorNotFound"]);
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_object_of_a_building_that_is_let_go_is_free_for_another() {
     let home = Home::new();
     home.write(
