@@ -370,9 +370,7 @@ where
             self.commit(observed).await?;
             return Ok(false);
         }
-        // Before anything is awaited, so that a pass over another building counts these too.
-        self.known
-            .reserve(&self.ledger, &queue, self.ports.clock.now());
+        self.reserve(&queue);
         while !queue.is_empty() {
             let rest = queue.split_off(queue.len().min(BATCH));
             let now = self.ports.clock.now();
@@ -392,9 +390,17 @@ where
                     .filter(|step| !results.contains_key(&step.fingerprint))
                     .cloned()
                     .collect();
+                self.reserve(&queue);
             }
         }
         Ok(true)
+    }
+
+    /// Called for every plan before anything is awaited, so that a pass over another building counts what
+    /// this one is about to charge.
+    fn reserve(&self, queue: &[Step]) {
+        let now = self.ports.clock.now();
+        self.known.reserve(&self.ledger, queue, now);
     }
 
     /// Reads the declarations again, the Portfolio among them: who suspends it stops a change under way.

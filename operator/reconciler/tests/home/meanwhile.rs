@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use opendoor_planner::guard::losses_in_window;
 use tokio::time::sleep;
 
 use crate::fixture::{Home, Round, assignment, doors};
@@ -120,4 +121,58 @@ async fn nothing_is_removed_while_git_is_at_work() {
     assert_eq!(round.report.unreadable.len(), 1);
     home.remove(".git/index.lock");
     assert_eq!(home.run().await.writes(), 1);
+}
+
+const STREETS: [&str; 3] = ["Elm Court", "Harbor Point", "Oak Row"];
+
+fn at(street: &str, text: &str) -> String {
+    let name = street.to_lowercase().replace(' ', "-");
+    text.replace("name: harbor-point", &format!("name: {name}"))
+        .replace("building: Harbor Point", &format!("building: {street}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn buildings_that_change_side_by_side_stay_within_the_portfolios_limit() {
+    let doors_of_one: String = (1..=40)
+        .map(|number| format!("      - {{ name: D{number:02} }}\n"))
+        .collect();
+    let buildings: String = STREETS
+        .iter()
+        .map(|street| format!("  - name: {street}\n    doors:\n{doors_of_one}"))
+        .collect();
+    let home = Home::with_world(&format!(
+        "
+partners:
+  - {{ name: Parcel Runner, authorizedAt: [Elm Court, Harbor Point, Oak Row] }}
+  - {{ name: TourPass, authorizedAt: [Elm Court, Harbor Point, Oak Row] }}
+buildings:
+{buildings}"
+    ));
+    home.write(
+        "portfolio.yaml",
+        &portfolio(
+            "limits: { removals: 50, removalsPercent: 100, portfolioRemovals: 8, grants: 500 }",
+        ),
+    );
+    home.remove("property.yaml");
+    let write = |name: &str, partner: &str, listed: &str| {
+        for (number, street) in STREETS.iter().enumerate() {
+            let object = assignment(&format!("{name}-{number}"), partner, listed);
+            home.write(&format!("{name}{number}.yaml"), &at(street, &object));
+        }
+    };
+    for (number, street) in STREETS.iter().enumerate() {
+        let property = at(street, crate::fixture::PROPERTY);
+        home.write(&format!("property{number}.yaml"), &property);
+    }
+    write("old", "TourPass", &doors(1, 6));
+    home.run().await;
+    write("new", "Parcel Runner", &doors(7, 40));
+    let round = home.run_while(|| write("old", "TourPass", "D06")).await;
+    let passes = round.report.passes.iter();
+    let losses: Vec<u32> = passes
+        .map(|(_, pass)| pass.as_ref().unwrap())
+        .map(|pass| losses_in_window(&pass.ledger.head, pass.at))
+        .collect();
+    assert_eq!(losses.iter().sum::<u32>(), 5, "{losses:?}");
 }
