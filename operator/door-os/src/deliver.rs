@@ -16,7 +16,7 @@ use crate::client::{Fence, Observer, WallClock};
 use crate::clock::{ServerClock, retry_after};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
-use crate::limiter::Limiter;
+use crate::limiter::{LONGEST_WAIT, Limiter};
 use crate::transport::{Left, Transport, TransportFault};
 use crate::wire::error_code;
 
@@ -24,8 +24,6 @@ use crate::wire::error_code;
 const RETRIES: usize = 3;
 /// The first wait; it doubles, and up to as much again is added at random.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// The longest `Retry-After` that a call waits out. A longer one is for a later pass.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// What became of a request that gave no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,13 +194,11 @@ impl<T: Transport> Courier<T> {
             repeatable: false,
             wait: None,
         })?;
-        if !self.room(call).await {
-            return Err(Problem {
-                failed: Failed::nothing_done(Error::NoRoom { call: call.name }),
-                repeatable: false,
-                wait: None,
-            });
-        }
+        self.room(call).await.map_err(|error| Problem {
+            failed: Failed::nothing_done(error),
+            repeatable: false,
+            wait: None,
+        })?;
         let permit = self.breaker.permit().map_err(|for_another| Problem {
             failed: paused(call, for_another),
             repeatable: false,
@@ -268,18 +264,22 @@ impl<T: Transport> Courier<T> {
         })
     }
 
-    /// Waits for the limiter; false if that takes too long for the call.
-    async fn room(&self, call: &Call) -> bool {
+    /// Waits for the limiter, unless that takes too long.
+    async fn room(&self, call: &Call) -> Result<(), Error> {
+        let no_room = Error::NoRoom { call: call.name };
         let acquired = self.limiter.acquire();
-        match call.not_after {
-            None => {
-                acquired.await;
-                true
-            }
+        let acquired = match call.not_after {
+            None => acquired.await,
             // The token may have used the time up, and a timeout lets what is ready pass.
-            Some(not_after) if Instant::now() > not_after => false,
-            Some(not_after) => tokio::time::timeout_at(not_after, acquired).await.is_ok(),
-        }
+            Some(not_after) if Instant::now() > not_after => return Err(no_room),
+            Some(not_after) => tokio::time::timeout_at(not_after, acquired)
+                .await
+                .map_err(|_| no_room)?,
+        };
+        acquired.map_err(|for_another| Error::AskedToWait {
+            call: call.name,
+            for_another,
+        })
     }
 
     /// What an answer means for the call.
@@ -316,8 +316,7 @@ impl<T: Transport> Courier<T> {
         }
         let code = error_code(status.as_u16(), body);
         if status.as_u16() == 429 {
-            self.limiter
-                .slow_down(wait.unwrap_or_default().min(LONGEST_WAIT));
+            self.limiter.slow_down(wait.unwrap_or_default());
             return Err(Problem {
                 failed: Failed::nothing_done(Error::RateLimited {
                     call: call.name,

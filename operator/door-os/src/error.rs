@@ -97,6 +97,17 @@ pub enum Error {
         /// How long DOOR OS asked us to wait, if it said.
         retry_after: Option<Duration>,
     },
+    /// An earlier 429 asked for a long wait; not asked at all.
+    #[error(
+        "{call} was not sent: DOOR OS asked us to slow down and is left alone for another {} s; it is \
+         tried again in a later pass, or lower requestsPerSecond", .for_another.as_secs().max(1)
+    )]
+    AskedToWait {
+        /// The call.
+        call: &'static str,
+        /// For how long yet.
+        for_another: Duration,
+    },
     /// No answer.
     #[error(
         "{call} got no answer ({}; {detail}): check the address of DOOR OS, the network and DOOR's \
@@ -198,7 +209,9 @@ impl Error {
             Self::CredentialsMissing { .. } => Reason::CredentialsMissing,
             Self::CredentialsInvalid { .. } => Reason::CredentialsInvalid,
             Self::PermissionDenied { .. } | Self::NotManaged { .. } => Reason::PermissionDenied,
-            Self::RateLimited { .. } | Self::NoRoom { .. } => Reason::RateLimited,
+            Self::RateLimited { .. } | Self::AskedToWait { .. } | Self::NoRoom { .. } => {
+                Reason::RateLimited
+            }
             Self::Unreachable { .. }
             | Self::Failing { .. }
             | Self::Paused { .. }
@@ -213,7 +226,9 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after, .. } => *retry_after,
-            Self::Paused { for_another, .. } => Some(*for_another),
+            Self::AskedToWait { for_another, .. } | Self::Paused { for_another, .. } => {
+                Some(*for_another)
+            }
             _ => None,
         }
     }

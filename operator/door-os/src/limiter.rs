@@ -10,6 +10,10 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
+/// The longest `Retry-After` that a call waits out. A longer one is for a later pass.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest that we keep away because an answer asks for it.
+const LONGEST_AWAY: Duration = Duration::from_secs(3600);
 /// How long a 429 keeps us slow.
 const SLOW_FOR: Duration = Duration::from_secs(60);
 /// The slowest we get, as a fraction of the configured rate.
@@ -68,12 +72,17 @@ impl Limiter {
         }
     }
 
-    /// Waits until one request may be sent.
-    pub(crate) async fn acquire(&self) {
+    /// Waits until one request may be sent. Where DOOR OS asked for more than a call waits out, says at once
+    /// for how long yet.
+    pub(crate) async fn acquire(&self) -> Result<(), Duration> {
         let _turn = self.queue.lock().await;
         loop {
             let not_before = self.slow().not_before;
-            if Instant::now() < not_before {
+            let left = not_before.saturating_duration_since(Instant::now());
+            if left > LONGEST_WAIT {
+                return Err(left);
+            }
+            if !left.is_zero() {
                 tokio::time::sleep_until(not_before).await;
                 continue;
             }
@@ -82,7 +91,7 @@ impl Limiter {
                 .unwrap_or(NonZeroU32::MIN)
                 .min(self.burst);
             match self.rate.check_n(weight) {
-                Ok(Ok(())) | Err(_) => return,
+                Ok(Ok(())) | Err(_) => return Ok(()),
                 Ok(Err(not_until)) => {
                     // At least a millisecond, the grain of tokio's timer; less would spin.
                     let wait = not_until
@@ -97,6 +106,7 @@ impl Limiter {
     /// DOOR OS answered 429 and asked to wait.
     pub(crate) fn slow_down(&self, wait: Duration) {
         let now = Instant::now();
+        let wait = wait.min(LONGEST_AWAY);
         let weight = (self.weight() * 2).min(SLOWEST);
         let mut slow = self.slow();
         slow.weight = weight;
@@ -132,7 +142,7 @@ mod tests {
     async fn time_for(limiter: &Limiter, requests: u32) -> Duration {
         let start = Instant::now();
         for _ in 0..requests {
-            limiter.acquire().await;
+            limiter.acquire().await.unwrap();
         }
         start.elapsed()
     }

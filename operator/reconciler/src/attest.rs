@@ -7,6 +7,7 @@ use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::steps::name_of_door;
 use uuid::Uuid;
 
+use crate::history::events;
 use crate::pass::PassReport;
 use crate::ports::{Event, Ledgers, StoreError};
 
@@ -81,7 +82,10 @@ pub async fn attest<L: Ledgers>(
         detail: String::from("a person says that the lock was synced"),
         cause: Cause::of(&owner),
     };
-    ledgers.commit(&mut ledger, &[event]).await?;
+    // What this look settled is in the ledger that is committed, so its history goes with it.
+    let mut history = events(&pass.settled, &pass.plan.name, &pass.observed, pass.at);
+    history.push(event);
+    ledgers.commit(&mut ledger, &history).await?;
     Ok(Attested::Noted {
         property: pass.plan.name.clone(),
         door: name.clone(),

@@ -10,7 +10,7 @@ use opendoor_door_os::{Building, DoorOs};
 use opendoor_planner::guard::losses_in_window;
 use opendoor_planner::ids::BuildingUuid;
 
-use crate::gather::{NotPassed, Target, strays, targets};
+use crate::gather::{NotPassed, Target, may_be_declared, strays, targets};
 use crate::pass::{Begun, Known, Mandate, PassError, PassReport, Ports, pass};
 use crate::ports::{Clock, Declarations, Ledgers, Ownership};
 use opendoor_planner::declared::Problem;
@@ -51,7 +51,7 @@ where
     C: Clock,
     O: Ownership,
 {
-    let heads = ports.ledgers.heads().await?;
+    let mut heads = ports.ledgers.heads().await?;
     let buildings = ports.door_os.buildings().await?;
     // Buildings that are looked after already are looked at, and their ledgers read, while the
     // declarations are read.
@@ -79,27 +79,34 @@ where
         .map(|object| object.resource.name().to_owned())
         .collect();
     let mut unsettled = BTreeSet::new();
+    let mut let_go = Vec::new();
     for (building, head) in &heads {
-        let is_declared = head
-            .property
-            .as_ref()
-            .is_some_and(|property| declared.contains(&property.name));
-        if is_declared || head.property.is_none() {
+        let Some(property) = &head.property else {
+            continue;
+        };
+        if declared.contains(&property.name) {
             continue;
         }
         let Some(mut ledger) = ports.ledgers.load(*building).await? else {
             continue;
         };
-        if !ledger.is_settled() {
+        if !ledger.is_settled() || may_be_declared(&snapshot, &heads, property) {
             unsettled.insert(*building);
-        } else if mandate == Mandate::Perform {
-            // Nothing is owned or owed: the building is let go.
-            ledger.head_mut().property = None;
+            continue;
+        }
+        // Nothing is owned or owed: the building is let go, and its objects are free for another.
+        let head = ledger.head_mut();
+        head.property = None;
+        head.accepted.clear();
+        head.door_pins.clear();
+        let_go.push((*building, head.clone()));
+        if mandate == Mandate::Perform {
             ports.ledgers.commit(&mut ledger, &[]).await?;
             // What was read of it before is the past.
             looks.remove(building);
         }
     }
+    heads.extend(let_go);
     let (targets, not_passed) = targets(&snapshot, &heads, &unsettled, &buildings);
     let strays = strays(&snapshot, &heads);
     let now = ports.clock.now();

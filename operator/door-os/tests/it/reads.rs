@@ -94,12 +94,42 @@ async fn retry_after_is_waited_out_in_both_forms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_retry_after_is_left_to_a_later_pass() {
-    let (client, log) = client(|_| Step::With(429, &[("retry-after", "3600")], String::new()));
+async fn a_long_retry_after_is_left_to_a_later_pass_and_nothing_is_sent_before() {
+    let mut first = true;
+    let (client, log) = client(move |_| {
+        if std::mem::take(&mut first) {
+            Step::With(429, &[("retry-after", "3600")], String::new())
+        } else {
+            ok(EMPTY)
+        }
+    });
     let error = client.buildings().await.unwrap_err();
     assert_eq!(error.reason(), Reason::RateLimited);
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(600)).await;
+        let error = client.buildings().await.unwrap_err();
+        assert_eq!(error.reason(), Reason::RateLimited);
+        assert!(matches!(error, Error::AskedToWait { .. }), "{error:?}");
+    }
     assert_eq!(log.calls().len(), 1);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    client.buildings().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_retry_after_keeps_us_away_for_more_than_an_hour() {
+    let mut first = true;
+    let (client, _) = client(move |_| {
+        if std::mem::take(&mut first) {
+            Step::With(429, &[("retry-after", "86400")], String::new())
+        } else {
+            ok(EMPTY)
+        }
+    });
+    client.buildings().await.unwrap_err();
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    client.buildings().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use opendoor_api::Resource;
 use opendoor_api::yaml::{Document, parse_documents};
@@ -13,7 +12,7 @@ use opendoor_planner::owner::Cause;
 use opendoor_planner::reasons::Reason;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::ports::Declarations;
+use super::at_rest::Stamp;
 use crate::snapshot::{Broken, Object, Snapshot, Unreadable};
 
 /// The file that describes a simulated world; never a declaration.
@@ -22,13 +21,10 @@ pub const WORLD_FILE: &str = "simulator.yaml";
 /// A directory of YAML.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// What was read last, and from which files as they were then.
-    last: RefCell<Option<(Stamp, Snapshot)>>,
+    pub(super) last: RefCell<Option<(Stamp, Snapshot)>>,
 }
-
-/// Every file with its length and when it was written.
-type Stamp = Vec<(PathBuf, u64, SystemTime)>;
 
 impl Directory {
     /// The declarations below a directory (or in one file).
@@ -194,47 +190,14 @@ fn is_world(file: &str) -> bool {
     file.rsplit('/').next() == Some(WORLD_FILE)
 }
 
-impl Declarations for Directory {
-    /// Between the batches of a pass this is asked often, so files that were not touched are not
-    /// parsed again.
-    async fn read(&self) -> Snapshot {
-        let stamp = self.stamp();
-        if let (Some(stamp), Some((known, snapshot))) = (&stamp, &*self.last.borrow())
-            && known == stamp
-        {
-            return snapshot.clone();
-        }
-        // On a thread of its own, so that pages of DOOR OS arrive meanwhile.
-        let directory = Self::new(&self.root);
-        let parsed = tokio::task::spawn_blocking(move || directory.snapshot()).await;
-        let snapshot = parsed.unwrap_or_else(|_| self.snapshot());
-        *self.last.borrow_mut() = stamp.map(|stamp| (stamp, snapshot.clone()));
-        snapshot
-    }
-}
-
 impl Directory {
     /// Everything below the root that is not hidden, in the order of names.
-    fn entries(&self) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
         WalkDir::new(&self.root)
             .follow_links(true)
             .sort_by_file_name()
             .into_iter()
             .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry))
-    }
-
-    /// What tells whether anything was touched; `None` when something cannot be looked at.
-    fn stamp(&self) -> Option<Stamp> {
-        let mut stamp = Stamp::new();
-        for entry in self.entries() {
-            let entry = entry.ok()?;
-            let metadata = entry.metadata().ok()?;
-            if metadata.is_file() {
-                let written = metadata.modified().ok()?;
-                stamp.push((entry.into_path(), metadata.len(), written));
-            }
-        }
-        Some(stamp)
     }
 }
 

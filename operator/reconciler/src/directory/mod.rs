@@ -1,5 +1,6 @@
 //! The home without Kubernetes: a directory of YAML, and SQLite for what must be remembered.
 
+mod at_rest;
 mod files;
 mod lock;
 mod statuses;

@@ -9,7 +9,7 @@ use tokio::time::{Duration, timeout};
 /// Editors and `git checkout` write in bursts; a round begins when they pause this long.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// However long a burst lasts, a round begins after this.
+/// However long a burst lasts, a round begins after this. Reading waits for its end in its own way.
 const LONGEST_BURST: Duration = Duration::from_secs(5);
 
 /// Watches a directory.

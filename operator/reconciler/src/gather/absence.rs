@@ -38,11 +38,7 @@ pub(super) fn absences(
             absent.insert(owner.clone(), absence);
             continue;
         }
-        let unreadable = snapshot
-            .unreadable
-            .iter()
-            .any(|unreadable| may_hold(unreadable, owner, &accepted.cause));
-        if unreadable {
+        if may_be_there(snapshot, heads, owner, &accepted.cause) {
             absent.insert(owner.clone(), Absence::Unreadable);
         } else if property_gone
             || kind_vanished(snapshot, heads, owner.kind)
@@ -54,9 +50,22 @@ pub(super) fn absences(
     absent
 }
 
+/// Whether an accepted object may be among what cannot be read or placed: refused is not absent.
+pub(super) fn may_be_there(
+    snapshot: &Snapshot,
+    heads: &Heads,
+    owner: &OwnerId,
+    cause: &Cause,
+) -> bool {
+    let mut unreadable = snapshot.unreadable.iter();
+    let mut broken = snapshot.broken.iter();
+    unreadable.any(|unreadable| may_hold(unreadable, owner, cause))
+        || broken.any(|broken| broken.may_be(owner, cause, heads))
+}
+
 /// Whether something unreadable may hold an object: it is in the same place, it names the object, or
 /// nothing can be told of it.
-pub(super) fn may_hold(unreadable: &Unreadable, owner: &OwnerId, cause: &Cause) -> bool {
+fn may_hold(unreadable: &Unreadable, owner: &OwnerId, cause: &Cause) -> bool {
     let same_file = cause.file.as_deref().is_some_and(|file| {
         file == unreadable.file
             || file

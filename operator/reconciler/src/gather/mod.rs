@@ -10,20 +10,22 @@ mod targets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use opendoor_api::{Property, Resource};
+use opendoor_api::{Kind, Property, Resource};
 use opendoor_door_os::Building;
 use opendoor_planner::declared::{Declared, Problem, Spec};
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Head;
-use opendoor_planner::owner::{OwnerId, OwnerKind};
+use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 
-use crate::snapshot::{Object, Snapshot};
+use crate::snapshot::{Broken, Object, Snapshot};
 use absence::absences;
 use objects::{declared_objects, refuse_doubles};
 pub use portfolio::{LookedAfterBy, portfolio_of};
 use property::declared_property;
+pub use property::may_be_declared;
 pub use strays::strays;
+use targets::accepted_as;
 pub use targets::targets;
 
 /// A building to pass over.
@@ -56,7 +58,7 @@ pub fn declared_for(
     target: &Target,
 ) -> Declared {
     let head = heads.get(&target.building.uuid);
-    let property = declared_property(snapshot, head, buildings, target);
+    let property = declared_property(snapshot, heads, buildings, target);
     let mut objects = declared_objects(snapshot, heads, target);
     objects.sort_by(|a, b| a.owner.cmp(&b.owner));
     refuse_doubles(&mut objects);
@@ -78,11 +80,21 @@ fn is_vanished(problem: &Problem) -> bool {
     problem.reason == Reason::DeclarationIncomplete
 }
 
+/// The building an object lives in. One that is let go has no objects.
 fn accepted_in(heads: &Heads, owner: &OwnerId) -> Option<BuildingUuid> {
     heads
         .iter()
-        .find(|(_, head)| head.accepted.contains_key(owner))
+        .find(|(_, head)| head.property.is_some() && head.accepted.contains_key(owner))
         .map(|(uuid, _)| *uuid)
+}
+
+fn is_accepted(heads: &Heads, kind: OwnerKind, name: &str) -> bool {
+    match kind {
+        OwnerKind::Property => accepted_as(heads, name).is_some(),
+        OwnerKind::DoorAssignment | OwnerKind::PartnerKey => {
+            accepted_in(heads, &OwnerId::new(kind, name, None)).is_some()
+        }
+    }
 }
 
 fn properties(snapshot: &Snapshot) -> impl Iterator<Item = (&Object, &Property)> {
@@ -119,7 +131,8 @@ fn spec_of(object: &Object) -> Option<Arc<Spec>> {
     Some(Arc::new(spec))
 }
 
-impl crate::snapshot::Broken {
+impl Broken {
+    /// Which object of a Property it is, if that can be told.
     fn owner(&self) -> Option<OwnerId> {
         let kind = match self.kind.as_str() {
             "DoorAssignment" => OwnerKind::DoorAssignment,
@@ -127,6 +140,17 @@ impl crate::snapshot::Broken {
             _ => return None,
         };
         Some(OwnerId::new(kind, self.name.clone()?, self.uid.clone()))
+    }
+
+    /// Whether it may be this accepted object, misspelt. With a kind that is none of ours it may be of any;
+    /// without a name it may be any of its kind, wherever it was; with a name it is the object of that name
+    /// or, where none was accepted under it, one from the same file.
+    fn may_be(&self, owner: &OwnerId, cause: &Cause, heads: &Heads) -> bool {
+        let kind = self.kind == owner.kind.as_str() || Kind::named(&self.kind).is_none();
+        let same_file = cause.file.is_some() && cause.file == self.cause.file;
+        kind && self.name.as_ref().is_none_or(|name| {
+            *name == owner.name || (same_file && !is_accepted(heads, owner.kind, name))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Portfolio that looks after a property.
 
-use opendoor_api::{Portfolio, Resource};
+use opendoor_api::{Kind, Portfolio, Resource};
 use opendoor_planner::declared::{Declared, Problem};
 use opendoor_planner::ledger::{AcceptedPortfolio, Head};
 use opendoor_planner::reasons::Reason;
@@ -37,12 +37,26 @@ pub fn portfolio_of(snapshot: &Snapshot, declared: &Declared, head: &Head) -> Lo
             _ => None,
         })
         .collect();
-    let found = match reference {
-        Some(name) => portfolios
+    let broken = snapshot
+        .broken
+        .iter()
+        .any(|broken| Kind::like(&broken.kind).is_none_or(|kind| kind == Kind::Portfolio));
+    // A file that cannot be read may hold the one that says Observe.
+    let hidden = snapshot.unreadable.iter().any(|unreadable| {
+        let text = unreadable.text.as_ref();
+        text.is_none_or(|text| text.contains("Portfolio"))
+    });
+    let accepted = head.portfolio.as_ref().map(|accepted| &accepted.name);
+    let found = match (reference, portfolios.as_slice()) {
+        (Some(name), declared) => declared
             .iter()
             .find(|portfolio| name_of(&portfolio.metadata.name) == name),
-        None if portfolios.len() == 1 => portfolios.first(),
-        None => None,
+        // With another one that is broken or hidden it is not the only one, unless it was before.
+        (None, [only]) => {
+            let was = accepted.is_some_and(|name| name == name_of(&only.metadata.name));
+            (was || !(broken || hidden)).then_some(only)
+        }
+        (None, _) => None,
     };
     if let Some(portfolio) = found {
         return LookedAfterBy::Portfolio(AcceptedPortfolio {
@@ -75,16 +89,7 @@ pub fn portfolio_of(snapshot: &Snapshot, declared: &Declared, head: &Head) -> Lo
             ),
         );
     }
-    let broken = snapshot
-        .broken
-        .iter()
-        .any(|broken| broken.kind == "Portfolio");
-    // A file that cannot be read may hold the one that says Observe.
-    let hidden = snapshot.unreadable.iter().any(|unreadable| {
-        let text = unreadable.text.as_ref();
-        text.is_none_or(|text| text.contains("Portfolio"))
-    });
-    if broken || hidden || head.portfolio.is_some() {
+    if broken || hidden || accepted.is_some() {
         return cannot_tell(
             Reason::DeclarationIncomplete,
             String::from(

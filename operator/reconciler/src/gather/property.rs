@@ -2,21 +2,22 @@
 
 use opendoor_door_os::Building;
 use opendoor_planner::declared::{DeclaredProperty, Problem};
-use opendoor_planner::ledger::Head;
+use opendoor_planner::ledger::AcceptedProperty;
 use opendoor_planner::owner::{Cause, OwnerId, OwnerKind};
 use opendoor_planner::reasons::Reason;
 
-use super::absence::may_hold;
+use super::absence::may_be_there;
 use super::targets::find_building;
-use super::{Target, name_of, properties};
+use super::{Heads, Target, name_of, properties};
 use crate::snapshot::Snapshot;
 
 pub(super) fn declared_property(
     snapshot: &Snapshot,
-    head: Option<&Head>,
+    heads: &Heads,
     buildings: &[Building],
     target: &Target,
 ) -> DeclaredProperty {
+    let head = heads.get(&target.building.uuid);
     let accepted = head.and_then(|head| head.property.as_ref());
     let mut declared = DeclaredProperty {
         name: target.property.clone(),
@@ -58,11 +59,7 @@ pub(super) fn declared_property(
         return declared;
     }
     let owner = property_owner(&target.property);
-    if snapshot
-        .unreadable
-        .iter()
-        .any(|unreadable| may_hold(unreadable, &owner, &declared.cause))
-    {
+    if may_be_there(snapshot, heads, &owner, &declared.cause) {
         return declared;
     }
     declared.cause.line = None;
@@ -77,6 +74,13 @@ pub(super) fn declared_property(
         cause: declared.cause.clone(),
     });
     declared
+}
+
+/// Whether an accepted Property that is not declared may be among what is not valid or cannot be read.
+#[must_use]
+pub fn may_be_declared(snapshot: &Snapshot, heads: &Heads, accepted: &AcceptedProperty) -> bool {
+    let owner = property_owner(&accepted.name);
+    may_be_there(snapshot, heads, &owner, &accepted.cause)
 }
 
 /// A Property whose building is not the one it was accepted with.

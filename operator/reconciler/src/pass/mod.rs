@@ -296,13 +296,22 @@ where
         self.settled.append(&mut taken.settled);
         taken.refusals.extend(self.own_refusals.iter().cloned());
         self.commit(observed).await?;
-        let asked: Vec<DoorUuid> = uuids_not_here(&taken).into_iter().collect();
-        for door in asked.into_iter().take(MOST_ASKED) {
-            if !self.asked.insert(door) {
+        let asked: Vec<DoorUuid> = uuids_not_here(&taken)
+            .into_iter()
+            .take(MOST_ASKED)
+            .collect();
+        for door in &asked {
+            if !self.asked.insert(*door) {
                 continue;
             }
-            if self.ports.door_os.door(door).await?.is_some() {
-                self.elsewhere.insert(door);
+            match self.ports.door_os.door(*door).await {
+                Ok(Some(_)) => {
+                    self.elsewhere.insert(*door);
+                }
+                Ok(None) => {}
+                // Asked only to sharpen refusals, which are true as they stand. Nothing waits for that, and
+                // a DOOR OS that fails is not asked for the others.
+                Err(_) => self.asked.extend(&asked),
             }
         }
         mark_elsewhere(&mut taken, &self.elsewhere);
@@ -361,9 +370,7 @@ where
             self.commit(observed).await?;
             return Ok(false);
         }
-        // Before anything is awaited, so that a pass over another building counts these too.
-        self.known
-            .reserve(&self.ledger, &queue, self.ports.clock.now());
+        self.reserve(&queue);
         while !queue.is_empty() {
             let rest = queue.split_off(queue.len().min(BATCH));
             let now = self.ports.clock.now();
@@ -383,9 +390,17 @@ where
                     .filter(|step| !results.contains_key(&step.fingerprint))
                     .cloned()
                     .collect();
+                self.reserve(&queue);
             }
         }
         Ok(true)
+    }
+
+    /// Called for every plan before anything is awaited, so that a pass over another building counts what
+    /// this one is about to charge.
+    fn reserve(&self, queue: &[Step]) {
+        let now = self.ports.clock.now();
+        self.known.reserve(&self.ledger, queue, now);
     }
 
     /// Reads the declarations again, the Portfolio among them: who suspends it stops a change under way.

@@ -1,6 +1,8 @@
 //! DOOR OS at its worst: nothing is removed on a bad view, nothing is done twice, and it converges.
 
 use crate::fixture::{Home, assignment, key};
+use opendoor_reconciler::attest::{Attested, attest};
+use opendoor_reconciler::directory::SqliteStore;
 use opendoor_reconciler::pass::{Mandate, PassError};
 use serde_json::json;
 
@@ -172,6 +174,42 @@ async fn a_read_back_that_fails_does_not_hide_what_was_done() {
     assert_eq!(round.refusals(), ["ObservationIncomplete"]);
     home.sim("DELETE", "faults", &json!(null));
     assert_eq!(home.run().await.refusals(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_attesting_look_settles_is_in_the_history() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Garage Gate"),
+    );
+    home.run().await;
+    home.sync("Garage Gate", "full", "both");
+    home.advance(60);
+    home.run().await;
+    home.remove("a.yaml");
+    // The answer is lost, and what was done cannot be read back: as if the process had died.
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "lostAnswer", "method": "PUT"},
+        {"kind": "serverError", "path": "/v1/doors/{uuid}", "method": "GET"}]),
+    );
+    home.run().await;
+    home.sim("DELETE", "faults", &json!(null));
+    let look = home.plan().await;
+    let store = SqliteStore::open(home.state.path()).unwrap();
+    let words = |store: &SqliteStore| -> Vec<String> {
+        let history = store.history().unwrap().into_iter();
+        history.map(|event| event.event).collect()
+    };
+    assert_eq!(words(&store), ["PartnerAssigned"]);
+    let attested = attest(&store, &[look.pass()], "Garage Gate", home.simulator.now()).await;
+    assert!(matches!(attested.unwrap(), Attested::Noted { .. }));
+    assert_eq!(
+        words(&store),
+        ["PartnerAssigned", "PartnerRemoved", "DoorSyncAttested"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

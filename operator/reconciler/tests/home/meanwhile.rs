@@ -1,6 +1,11 @@
 //! What is declared changes while a change of more than one batch runs.
 
-use crate::fixture::{Home, assignment, doors};
+use std::time::Duration;
+
+use opendoor_planner::guard::losses_in_window;
+use tokio::time::sleep;
+
+use crate::fixture::{Home, Round, assignment, doors};
 
 const BATCH: usize = 32;
 
@@ -57,4 +62,117 @@ async fn mode_propose_holds_what_is_left_of_a_change() {
             .all(|step| step.ends_with("held ApprovalRequired")),
         "{left:?}"
     );
+}
+
+/// Thirty-nine grants. During that change the file of another object is gone, and written again after each of
+/// these pauses.
+async fn rewritten_during_a_change(pauses: &'static [u64]) -> (Home, Round) {
+    let home = Home::with_forty_doors();
+    let one = assignment("one", "Parcel Runner", "D40");
+    home.write("one.yaml", &one);
+    home.run().await;
+    home.write("big.yaml", &assignment("big", "TourPass", &doors(1, 39)));
+    let file = home.yaml.path().join("one.yaml");
+    let round = home
+        .run_while(|| {
+            let (file, mut text) = (file.clone(), one.clone());
+            std::fs::remove_file(&file).unwrap();
+            tokio::spawn(async move {
+                for pause in pauses {
+                    sleep(Duration::from_millis(*pause)).await;
+                    std::fs::write(&file, &text).unwrap();
+                    text.push_str("# again\n");
+                }
+            });
+        })
+        .await;
+    (home, round)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_gone_for_a_moment_removes_nothing() {
+    let (home, round) = rewritten_during_a_change(&[100]).await;
+    assert_eq!(round.writes(), 39, "{:?}", round.steps());
+    assert_eq!(home.holder("D40").as_deref(), Some("Parcel Runner"));
+    assert_eq!(home.run().await.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_never_comes_to_rest_stops_a_change_and_removes_nothing() {
+    let (home, round) = rewritten_during_a_change(&[200; 100]).await;
+    assert_eq!(usize::try_from(round.writes()).unwrap(), BATCH);
+    assert_eq!(home.holder("D40").as_deref(), Some("Parcel Runner"));
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(home.run().await.writes(), 7, "and goes on afterwards");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_removed_while_git_is_at_work() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.run().await;
+    home.remove("a.yaml");
+    home.write(".git/index.lock", "");
+    let round = home.run().await;
+    assert_eq!(round.writes(), 0);
+    assert_eq!(round.report.unreadable.len(), 1);
+    home.remove(".git/index.lock");
+    assert_eq!(home.run().await.writes(), 1);
+}
+
+const STREETS: [&str; 3] = ["Elm Court", "Harbor Point", "Oak Row"];
+
+fn at(street: &str, text: &str) -> String {
+    let name = street.to_lowercase().replace(' ', "-");
+    text.replace("name: harbor-point", &format!("name: {name}"))
+        .replace("building: Harbor Point", &format!("building: {street}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn buildings_that_change_side_by_side_stay_within_the_portfolios_limit() {
+    let doors_of_one: String = (1..=40)
+        .map(|number| format!("      - {{ name: D{number:02} }}\n"))
+        .collect();
+    let buildings: String = STREETS
+        .iter()
+        .map(|street| format!("  - name: {street}\n    doors:\n{doors_of_one}"))
+        .collect();
+    let home = Home::with_world(&format!(
+        "
+partners:
+  - {{ name: Parcel Runner, authorizedAt: [Elm Court, Harbor Point, Oak Row] }}
+  - {{ name: TourPass, authorizedAt: [Elm Court, Harbor Point, Oak Row] }}
+buildings:
+{buildings}"
+    ));
+    home.write(
+        "portfolio.yaml",
+        &portfolio(
+            "limits: { removals: 50, removalsPercent: 100, portfolioRemovals: 8, grants: 500 }",
+        ),
+    );
+    home.remove("property.yaml");
+    let write = |name: &str, partner: &str, listed: &str| {
+        for (number, street) in STREETS.iter().enumerate() {
+            let object = assignment(&format!("{name}-{number}"), partner, listed);
+            home.write(&format!("{name}{number}.yaml"), &at(street, &object));
+        }
+    };
+    for (number, street) in STREETS.iter().enumerate() {
+        let property = at(street, crate::fixture::PROPERTY);
+        home.write(&format!("property{number}.yaml"), &property);
+    }
+    write("old", "TourPass", &doors(1, 6));
+    home.run().await;
+    write("new", "Parcel Runner", &doors(7, 40));
+    let round = home.run_while(|| write("old", "TourPass", "D06")).await;
+    let passes = round.report.passes.iter();
+    let losses: Vec<u32> = passes
+        .map(|(_, pass)| pass.as_ref().unwrap())
+        .map(|pass| losses_in_window(&pass.ledger.head, pass.at))
+        .collect();
+    assert_eq!(losses.iter().sum::<u32>(), 5, "{losses:?}");
 }

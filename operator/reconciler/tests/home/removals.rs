@@ -178,6 +178,101 @@ async fn an_unreadable_file_removes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_whose_kind_or_name_is_misspelt_removes_nothing() {
+    let misspelt =
+        |from: &str, to: &str| assignment("parcel", "Parcel Runner", "Mail Room").replace(from, to);
+    for (file, text) in [
+        (
+            "a.yaml",
+            misspelt("kind: DoorAssignment", "kind: DoorAssigment"),
+        ),
+        ("a.yaml", misspelt("{ name: parcel }", "{ nmae: parcel }")),
+        ("a.yaml", misspelt("name: parcel", "name: Parcel Post")),
+        // Renamed and misspelt in one commit.
+        (
+            "c.yaml",
+            misspelt("kind: DoorAssignment", "kind: DoorAssigment"),
+        ),
+        ("c.yaml", misspelt("{ name: parcel }", "{ nmae: parcel }")),
+    ] {
+        let home = Home::new();
+        home.write(
+            "a.yaml",
+            &assignment("parcel", "Parcel Runner", "Mail Room"),
+        );
+        home.write(
+            "b.yaml",
+            &assignment("other", "Parcel Runner", "Package Room"),
+        );
+        home.run().await;
+        home.remove("a.yaml");
+        home.write(file, &text);
+        let broken = home.run().await;
+        assert_eq!(broken.steps(), Vec::<String>::new(), "{file}: {text}");
+        assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+        home.remove(file);
+        home.run().await;
+        assert_eq!(home.holder("Mail Room"), None, "gone for good: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_misspelt_document_does_not_keep_what_it_cannot_be() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("other", "Parcel Runner", "Package Room"),
+    );
+    home.run().await;
+    home.remove("a.yaml");
+    home.write(
+        "b.yaml",
+        &assignment("other", "Parcel Runner", "Package Room").replace("DoorAss", "DoorAs"),
+    );
+    home.write(
+        "c.yaml",
+        &assignment("third", "Parcel Runner", "Front Entrance"),
+    );
+    let round = home.run().await;
+    assert_eq!(round.writes(), 2, "{:?}", round.steps());
+    assert_eq!(home.holder("Mail Room"), None);
+    assert_eq!(
+        home.holder("Package Room").as_deref(),
+        Some("Parcel Runner")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_property_whose_kind_is_misspelt_keeps_all_it_has() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.run().await;
+    let misspelt = crate::fixture::PROPERTY.replace("kind: Property", "kind: Propety");
+    home.write("property.yaml", &misspelt);
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Package Room"),
+    );
+    let round = home.run().await;
+    assert_eq!(
+        round.steps(),
+        [
+            "AssignDoor Package Room Parcel Runner",
+            "RemoveDoor Mail Room Parcel Runner"
+        ]
+    );
+    assert_eq!(round.refusals(), Vec::<String>::new());
+    assert_eq!(round.report.strays.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_directory_is_held_and_can_be_approved() {
     let home = Home::new();
     home.write(

@@ -281,6 +281,33 @@ async fn a_portfolio_that_cannot_be_read_at_first_contact_never_counts_as_none()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_portfolio_that_is_broken_is_not_replaced_by_another_one() {
+    let portfolio = |name: &str, spec: &str| {
+        format!(
+            "apiVersion: opendoor.dev/v1alpha1\nkind: Portfolio\nmetadata: {{ name: {name} }}\nspec: {{ {spec} }}\n"
+        )
+    };
+    let observing = portfolio("a", "mode: Observe");
+    for broken in [
+        observing.replace("mode: Observe", "mode: Observ"),
+        observing.replace("kind: Portfolio", "kind: Portfolo"),
+        observing.replace(" }\n", "\n"),
+    ] {
+        let home = Home::new();
+        home.write("a.yaml", &assignment("a", "Parcel Runner", "Mail Room"));
+        home.write("portfolio.yaml", &observing);
+        assert_eq!(home.run().await.writes(), 0);
+        home.write("portfolio.yaml", &broken);
+        home.write("another.yaml", &portfolio("b", "mode: Apply"));
+        let round = home.run().await;
+        assert_eq!(round.writes(), 0, "{broken}");
+        assert_eq!(round.refusals(), ["DeclarationIncomplete"], "{broken}");
+        home.remove("portfolio.yaml");
+        assert_eq!(home.run().await.writes(), 1, "taken away on purpose");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_cost_two_listings_and_the_changes() {
     let home = Home::with_three_pages();
     let doors: Vec<String> = (1..=60).map(|number| format!("D{number}")).collect();
@@ -411,4 +438,50 @@ async fn a_door_of_another_property_is_told_from_one_that_is_nowhere() {
     let round = home.run().await;
     assert_eq!(round.refusals(), ["DoorOutsideProperty", "DoorNotFound"]);
     assert_eq!(round.writes(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_door_elsewhere_that_cannot_be_asked_for_stops_nobody() {
+    let home = Home::new();
+    let lobby = home.simulator.door_uuid("Elm Court", "Lobby").unwrap();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", &format!("Mail Room, {lobby}")),
+    );
+    let path = format!("/v1/doors/{lobby}");
+    home.sim(
+        "PUT",
+        "faults",
+        &json!([{"kind": "serverError", "method": "GET", "path": path}]),
+    );
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["DoorNotFound"]);
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_a_building_that_is_let_go_is_free_for_another() {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "No Such Door"),
+    );
+    let round = home.run().await;
+    assert_eq!(round.refusals(), ["DoorNotFound"]);
+    let elsewhere = |text: &str| {
+        text.replace("name: harbor-point", "name: elm-court")
+            .replace("building: Harbor Point", "building: Elm Court")
+    };
+    home.write("property.yaml", &elsewhere(crate::fixture::PROPERTY));
+    home.write(
+        "a.yaml",
+        &elsewhere(&assignment("parcel", "Parcel Runner", "Lobby")),
+    );
+    let planned = home.plan().await;
+    for round in [planned, home.run().await] {
+        let (target, pass) = &round.report.passes[0];
+        assert_eq!(target.building.name, "Elm Court");
+        assert_eq!(pass.as_ref().unwrap().plan.steps.len(), 1);
+    }
+    assert_eq!(home.run().await.writes(), 0);
 }
