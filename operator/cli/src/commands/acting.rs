@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use opendoor_reconciler::attest::{Attested, attest};
 use opendoor_reconciler::directory::Watcher;
+use opendoor_reconciler::gather::Target;
 use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
@@ -43,15 +44,29 @@ pub async fn once(
     let mut report = session.round(approvals).await?;
     output.banner(&session.connection);
     let unfitting = unfitting(&report, approvals);
+    let mut failure = None;
     for _ in 1..MOST_ROUNDS {
         if !more_to_do(&report) {
             break;
         }
-        report = joined(report, session.round(&[]).await?);
+        match session.round(&[]).await {
+            Ok(later) => report = joined(report, later),
+            // What was done before is told all the same.
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
     }
     output.round(&report, true);
     tell(notifier.as_ref(), &session, &report, output).await;
-    let verdict = Verdict::of_round(&report, true);
+    let mut verdict = Verdict::of_round(&report, true);
+    if let Some(error) = failure {
+        output.note(&format!(
+            "error: what is left could not be looked at: {error}"
+        ));
+        verdict = verdict.and(Verdict::Error);
+    }
     if unfitting.is_empty() {
         return Ok(verdict);
     }
@@ -99,24 +114,28 @@ fn more_to_do(report: &RoundReport) -> bool {
         .any(PassReport::more_to_do)
 }
 
-/// Two rounds as one: the steps and results of both, and what is left after the second.
+/// Two rounds as one: the steps and results of both, and what is left after the second. A property that
+/// the second could not look at is there as the first left it, beside what went wrong.
 fn joined(first: RoundReport, second: RoundReport) -> RoundReport {
-    let mut before: BTreeMap<String, PassReport> = first
+    let mut before: BTreeMap<String, (Target, PassReport)> = first
         .passes
         .into_iter()
-        .filter_map(|(target, pass)| Some((target.property, pass.ok()?)))
+        .filter_map(|(target, pass)| Some((target.property.clone(), (target, pass.ok()?))))
         .collect();
-    let passes = second
-        .passes
-        .into_iter()
-        .map(|(target, pass)| {
-            let joined = match (before.remove(&target.property), pass) {
-                (Some(earlier), Ok(later)) => Ok(joined_passes(earlier, later)),
-                (_, later) => later,
-            };
-            (target, joined)
-        })
-        .collect();
+    let mut passes = Vec::new();
+    for (target, pass) in second.passes {
+        let pass = match pass {
+            Ok(later) => Ok(match before.remove(&target.property) {
+                Some((_, earlier)) => joined_passes(earlier, later),
+                None => later,
+            }),
+            Err(error) => Err(error),
+        };
+        passes.push((target, pass));
+    }
+    let left = before.into_values().filter(|(_, pass)| !pass.results.is_empty());
+    passes.extend(left.map(|(target, pass)| (target, Ok(pass))));
+    passes.sort_by(|(a, _), (b, _)| a.property.cmp(&b.property));
     RoundReport { passes, ..second }
 }
 
