@@ -11,9 +11,10 @@ use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLoc
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::git::GitError;
 use opendoor_reconciler::pass::{Mandate, PassError, Ports};
-use opendoor_reconciler::ports::{Event, Exclusive, Ledgers, StoreError};
+use opendoor_reconciler::ports::{Clock as _, Event, Exclusive, Ledgers, StoreError};
 use opendoor_reconciler::record::RecordError;
 use opendoor_reconciler::round::{RoundReport, round};
+use opendoor_reconciler::unseen::unseen;
 
 use crate::connect::{ConnectError, Connection, Wish};
 use crate::notify::AddressError;
@@ -138,6 +139,28 @@ impl Session {
         self.make_round(Mandate::Look, &[]).await
     }
 
+    /// One round that only looks; where DOOR OS cannot be asked at all, what the ledgers know, and why it could not.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn look_or_recall(&self) -> Result<(RoundReport, Option<PassError>), SessionError> {
+        match self.look().await {
+            Err(SessionError::Round(error @ PassError::DoorOs(_))) => {
+                let unseen = unseen(&self.store, None, self.connection.now()).await?;
+                let report = RoundReport {
+                    passes: Vec::new(),
+                    not_passed: Vec::new(),
+                    strays: Vec::new(),
+                    unreadable: Vec::new(),
+                    notes: Vec::new(),
+                    unseen,
+                };
+                Ok((report, Some(error)))
+            }
+            other => Ok((other?, None)),
+        }
+    }
+
     /// One round that only plans.
     ///
     /// # Errors
@@ -159,7 +182,9 @@ impl Session {
             clock: &self.connection,
             ownership: &Exclusive,
         };
-        Ok(round(&ports, mandate, approvals).await?)
+        let mut report = round(&ports, mandate, approvals).await?;
+        report.unseen = unseen(&self.store, Some(&report), self.connection.now()).await?;
+        Ok(report)
     }
 
     /// The ledgers.

@@ -133,10 +133,17 @@ fn joined(first: RoundReport, second: RoundReport) -> RoundReport {
         };
         passes.push((target, pass));
     }
-    let left = before.into_values().filter(|(_, pass)| !pass.results.is_empty());
+    before.retain(|_, (_, pass)| !pass.results.is_empty());
+    let mut unseen = second.unseen;
+    unseen.retain(|unseen| !before.contains_key(&unseen.property));
+    let left = before.into_values();
     passes.extend(left.map(|(target, pass)| (target, Ok(pass))));
     passes.sort_by(|(a, _), (b, _)| a.property.cmp(&b.property));
-    RoundReport { passes, ..second }
+    RoundReport {
+        passes,
+        unseen,
+        ..second
+    }
 }
 
 fn joined_passes(earlier: PassReport, later: PassReport) -> PassReport {

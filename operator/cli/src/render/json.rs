@@ -3,13 +3,14 @@
 mod change;
 
 use opendoor_planner::owner::Cause;
-use opendoor_planner::plan::{HandMade, Named, Plan, Refusal, Step, Waiting, WaitingKind};
+use opendoor_planner::plan::{HandMade, Named, Plan, Refusal, Step, Waiting};
 use opendoor_reconciler::round::RoundReport;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::status::Looked;
 use super::view::{Became, Outside, View};
+use super::waiting::due;
 use crate::who::Answer;
 
 pub use change::change;
@@ -39,23 +40,17 @@ pub fn drift(report: &RoundReport) -> Value {
     round(report, false)
 }
 
-/// The Door Syncs that are due.
+/// The Door Syncs that are due. Where not every door was looked at, they are not `complete`.
 #[must_use]
-pub fn syncs(report: &RoundReport) -> Value {
-    let view = View::of_round(report, false);
-    let waiting: Vec<Value> = view
-        .properties
+pub fn syncs(report: &RoundReport, complete: bool) -> Value {
+    let waiting: Vec<Value> = due(report)
         .iter()
-        .flat_map(|property| {
-            property
-                .after
-                .waiting
-                .iter()
-                .filter(|waiting| waiting.kind == WaitingKind::Sync)
-                .map(|entry| waiting_json(&property.after.name, entry, Uuids::Known))
+        .flat_map(|(property, _, waiting)| {
+            let waiting = waiting.iter();
+            waiting.map(|entry| waiting_json(property, entry, Uuids::Known))
         })
         .collect();
-    json!({ "schemaVersion": 1, "waiting": waiting })
+    json!({ "schemaVersion": 1, "complete": complete, "waiting": waiting })
 }
 
 /// The conditions of every object.
@@ -163,6 +158,10 @@ fn document(view: &View<'_>, uuids: Uuids) -> Value {
                 .iter()
                 .map(|made| made_json(name, made, uuids)),
         );
+    }
+    for unseen in view.unseen {
+        let entries = unseen.waiting.iter();
+        waiting.extend(entries.map(|entry| waiting_json(&unseen.property, entry, uuids)));
     }
     refusals.extend(view.problems.iter().map(problem_json));
     json!({

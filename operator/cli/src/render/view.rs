@@ -11,6 +11,7 @@ use opendoor_planner::plan::{Plan, Step};
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
 use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::unseen::Unseen;
 
 /// What there is to print.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct View<'a> {
     pub properties: Vec<PropertyView<'a>>,
     /// What is wrong beside any plan.
     pub problems: Vec<Outside>,
+    /// Properties that were not looked at, as last known.
+    pub unseen: &'a [Unseen],
     /// Things worth saying that change nothing.
     pub notes: &'a [String],
     /// Whether steps were performed.
@@ -104,6 +107,7 @@ impl<'a> View<'a> {
         Self {
             properties,
             problems: outside(report),
+            unseen: &report.unseen,
             notes: &report.notes,
             performed,
         }
@@ -125,6 +129,7 @@ impl<'a> View<'a> {
         Self {
             properties,
             problems: Vec::new(),
+            unseen: &[],
             notes: &[],
             performed: false,
         }

@@ -99,7 +99,7 @@ fn people_and_hand_made_changes_are_entries_of_their_own() {
         document["drifted"][0]["owner"],
         "DoorAssignment/parcel-runner"
     );
-    let only = syncs(&looked(busy()));
+    let only = syncs(&looked(busy()), true);
     assert_eq!(only["waiting"].as_array().unwrap().len(), 1);
 }
 

@@ -13,7 +13,7 @@ use opendoor_reconciler::round::RoundReport;
 use super::rows::Row;
 use super::style::{DIM, HELD, REFUSED, STRONG, paint};
 use super::view::{PropertyView, View};
-use super::waiting::errands;
+use super::waiting::{errands, errands_unseen};
 use super::words::{clean, count, counts, list, wrap};
 
 pub use change::change;
@@ -246,8 +246,11 @@ fn performed(view: &View<'_>) -> Option<String> {
 /// What people have to do.
 fn people(view: &View<'_>) -> String {
     let mut text = String::new();
-    for property in &view.properties {
-        let errands = errands(property);
+    let seen = view.properties.iter();
+    let seen = seen.map(|property| (property.title(), errands(property)));
+    let unseen = view.unseen.iter();
+    let unseen = unseen.map(|unseen| (unseen.building.as_str(), errands_unseen(unseen)));
+    for (title, errands) in seen.chain(unseen) {
         for errand in errands.iter().take(SHOWN) {
             let label = paint(HELD, format_args!("{:<5}", errand.label));
             text.push_str(&format!("  {label}  {}\n", clean(&errand.text)));
@@ -256,7 +259,7 @@ fn people(view: &View<'_>) -> String {
             text.push_str(&format!(
                 "  and {} more at {}: opendoor sync list, opendoor email\n",
                 errands.len() - SHOWN,
-                clean(property.title())
+                clean(title)
             ));
         }
     }
