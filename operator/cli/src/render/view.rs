@@ -177,7 +177,15 @@ impl<'a> PropertyView<'a> {
     /// Whether DOOR OS was seen whole, every time.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.plan.complete && self.after.complete
+        self.plan.complete && self.read_back()
+    }
+
+    /// Whether the last look showed everything: a read-back that failed is a refusal of its own.
+    #[must_use]
+    pub fn read_back(&self) -> bool {
+        let mut refusals = self.after.refusals.iter();
+        self.after.complete
+            && !refusals.any(|refusal| refusal.reason == Reason::ObservationIncomplete)
     }
 }
 

@@ -231,7 +231,15 @@ fn performed(view: &View<'_>) -> Option<String> {
     if not_sent > 0 {
         rest.push(format!("{not_sent} not sent"));
     }
-    let read_back = if applied > 0 { ", each read back" } else { "" };
+    let performed = view.properties.iter().filter(|property| {
+        let results = property.results;
+        results.is_some_and(|results| !results.is_empty())
+    });
+    let read_back = match applied {
+        0 => "",
+        _ if performed.clone().all(PropertyView::read_back) => ", each read back",
+        _ => ", not all read back",
+    };
     let rest = if rest.is_empty() {
         String::new()
     } else {
