@@ -268,11 +268,14 @@ impl Differences<'_> {
             (None, _) => String::new(),
         };
         let made_from = fingerprint(action, &write);
-        let visits = narrowed
+        let to_visit = narrowed
             .iter()
             .filter_map(|door| self.observed.door(*door))
-            .filter_map(|row| self.visit(row))
-            .collect();
+            .filter_map(|row| Some((row, self.visit(row)?)));
+        let offline = to_visit
+            .clone()
+            .all(|(row, _)| row.connected == Some(false));
+        let visits = to_visit.map(|(_, door)| door).collect();
         let pairs = |doors: Vec<DoorUuid>| doors.into_iter().map(|door| (door, partner)).collect();
         self.steps.push(Step {
             action,
@@ -287,6 +290,7 @@ impl Differences<'_> {
             irreversible: matches!(action, Action::ConvertKey | Action::DeleteKey),
             holders_affected: row.and_then(|row| row.holders),
             visits,
+            offline,
             held,
             still_opens_by: Vec::new(),
             cause,

@@ -189,6 +189,8 @@ pub struct Effects<'a> {
     pub restores: bool,
     /// Doors to visit afterwards.
     pub visits: usize,
+    /// They are known to be offline.
+    pub offline: bool,
     /// Who opens them until then.
     pub loser: &'a str,
 }
@@ -220,8 +222,9 @@ impl Effects<'_> {
         }
         if self.visits > 0 {
             let them = if self.visits == 1 { "it" } else { "them" };
+            let offline = if self.offline { "offline: " } else { "" };
             parts.push(format!(
-                "offline: {}; {} opens {them} until then",
+                "{offline}{}; {} opens {them} until then",
                 count(self.visits, "visit", "visits"),
                 clean(self.loser)
             ));
@@ -303,6 +306,7 @@ fn remark(step: &Step, became: Option<Became<'_>>) -> String {
         holders: step.holders_affected,
         restores: step.restores,
         visits: step.visits.len(),
+        offline: step.offline,
         loser: loser(step),
     };
     parts.extend(effects.words());

@@ -89,6 +89,7 @@ fn remark(action: Option<Action>, step: &PlannedStep) -> String {
             holders: step.holders_affected,
             restores: false,
             visits: usize::try_from(step.door_visits.unwrap_or_default()).unwrap_or(usize::MAX),
+            offline: false,
             loser: loser.unwrap_or(partner),
         };
         parts.extend(effects.words());
