@@ -8,6 +8,7 @@ use opendoor_reconciler::round::RoundReport;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::refused;
 use super::status::Looked;
 use super::view::{Became, Outside, View};
 use super::waiting::due;
@@ -192,6 +193,16 @@ fn step_json(property: &str, step: &Step, became: Option<Became<'_>>, uuids: Uui
     });
     if let (Some(became), Some(fields)) = (became, value.as_object_mut()) {
         fields.insert(String::from("result"), json!(became.as_str()));
+        let (code, message) = match became {
+            Became::Refused(code) => (Some(code), Some(refused::message(step, code))),
+            Became::NotSent(why) => (None, Some(why.to_owned())),
+            _ => (None, None),
+        };
+        // Why it was not done, where DOOR OS or the way there said so.
+        if let Some(message) = message {
+            fields.insert(String::from("code"), json!(code));
+            fields.insert(String::from("message"), json!(message));
+        }
     }
     value
 }

@@ -4,6 +4,7 @@
 use opendoor_planner::plan::{Action, HandMade, KeySettings, Refusal, Step, Value};
 use opendoor_planner::reasons::{Class, Reason};
 
+use super::refused;
 use super::settings::{Changed, difference};
 use super::view::{Became, Outside};
 use super::words::{clean, count, place};
@@ -63,7 +64,10 @@ impl Row {
                     became,
                     Some(Became::Refused(_) | Became::Unknown | Became::NotSent(_))
                 ),
-            message: String::new(),
+            message: match became {
+                Some(Became::Refused(code)) => refused::message(step, code),
+                _ => String::new(),
+            },
             difference: difference(&step.before, &step.after),
         }
     }

@@ -93,6 +93,10 @@ fn after_performing_it_says_what_became_of_each() {
         text.contains("REFUSED by DOOR OS: PARTNER_NOT_AUTHORIZED"),
         "{text}"
     );
+    assert!(
+        text.contains("PUT /v1/doors/{uuid}/partner answered PARTNER_NOT_AUTHORIZED: DOOR has not authorised"),
+        "{text}"
+    );
     assert!(text.contains("ANSWER LOST OutcomeUnknown"), "{text}");
     assert!(
         text.contains("Applied 1 of 3, each read back; 1 refused by DOOR OS and 1 answer lost, which the next pass settles.\n"),
