@@ -92,6 +92,14 @@ impl Row {
             .map(|cause| format!("{} {}", cause.kind, cause.name))
             .filter(|object| object.trim() != "");
         let mut row = Self::wrong(problem.reason, &problem.message);
+        if problem.failed {
+            row = Self {
+                remark: problem
+                    .reason
+                    .map_or_else(|| String::from("ERROR"), |reason| format!("ERROR {reason}")),
+                ..Self::wrong(None, &problem.message)
+            };
+        }
         let about = match (object, &problem.property) {
             (Some(object), _) => object,
             (None, Some(property)) => format!("Property {property}"),

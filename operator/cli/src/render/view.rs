@@ -13,6 +13,8 @@ use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
 use opendoor_reconciler::round::RoundReport;
 use opendoor_reconciler::unseen::Unseen;
 
+use crate::exit::{Verdict, of_error};
+
 /// What there is to print.
 #[derive(Clone, Debug)]
 pub struct View<'a> {
@@ -54,6 +56,8 @@ pub struct Outside {
     pub message: String,
     /// Where.
     pub cause: Option<Cause>,
+    /// The command could not do its work there: its exit code is that of an error.
+    pub failed: bool,
 }
 
 /// What became of a step.
@@ -217,6 +221,7 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
             reason: reason_of(error),
             message: error.to_string(),
             cause: None,
+            failed: of_error(error) == Verdict::Error,
         })
     });
     let not_passed = report.not_passed.iter().map(|other| Outside {
@@ -224,12 +229,14 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
         reason: Some(other.problem.reason),
         message: other.problem.message.clone(),
         cause: Some(other.problem.cause.clone()),
+        failed: false,
     });
     let strays = report.strays.iter().map(|problem| Outside {
         property: None,
         reason: Some(problem.reason),
         message: problem.message.clone(),
         cause: Some(problem.cause.clone()),
+        failed: false,
     });
     let unreadable = report.unreadable.iter().map(|unreadable| Outside {
         property: None,
@@ -242,6 +249,7 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
             line: unreadable.line,
             column: unreadable.column,
         }),
+        failed: false,
     });
     failed
         .chain(not_passed)

@@ -123,6 +123,7 @@ pub(super) fn of_refusal(refused: &RefusedStep) -> Row {
                 reason: None,
                 message: refused.message.clone(),
                 cause,
+                failed: false,
             });
             Row {
                 mark: 'x',

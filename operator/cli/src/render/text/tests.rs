@@ -154,6 +154,31 @@ note: simulator.yaml was skipped
 }
 
 #[test]
+fn what_exits_as_an_error_is_called_one() {
+    let unreachable = opendoor_door_os::Error::Unreachable {
+        call: "GET /v1/doors",
+        attempts: 3,
+        detail: String::from("refused"),
+    };
+    let report = failed(PassError::DoorOs(unreachable));
+    assert_eq!(Verdict::of_round(&report, false), Verdict::Error);
+    let text = shown(&round(&report, false));
+    assert!(
+        text.starts_with("  x Property harbor-point  ERROR BackendUnavailable\n"),
+        "{text}"
+    );
+    let slowed_down = opendoor_door_os::Error::RateLimited {
+        call: "GET /v1/doors",
+        attempts: 3,
+        retry_after: None,
+    };
+    let report = failed(PassError::DoorOs(slowed_down));
+    assert_eq!(Verdict::of_round(&report, false), Verdict::CannotTell);
+    let text = shown(&round(&report, false));
+    assert!(text.contains("CANNOT TELL BackendUnavailable"), "{text}");
+}
+
+#[test]
 fn drift_shows_what_people_changed() {
     assert_eq!(
         shown(&drift(&looked(busy()))),
