@@ -10,8 +10,10 @@ use opendoor_reconciler::gather::Target;
 use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
+use serde_json::json;
 
-use crate::args::Notify;
+use super::looking::tell_look;
+use crate::args::{Notify, Output as Form};
 use crate::connect::Wish;
 use crate::exit::Verdict;
 use crate::notify::Notifier;
@@ -323,41 +325,72 @@ pub async fn attest_doors(
     let session = Session::to_act(wish).await?;
     output.banner(&session.connection);
     let mut verdict = Verdict::Done;
+    let mut told = Vec::new();
     for door in doors {
-        let report = session.look().await?;
-        let passes: Vec<_> = report
-            .passes
-            .iter()
-            .filter_map(|(_, pass)| pass.as_ref().ok())
-            .collect();
-        let now = session.connection.now();
-        let attested = attest(session.ledgers(), &passes, door, now).await?;
-        let (said, failed) = match attested {
+        let attested = match attest_door(&session, door, output).await {
+            Ok(attested) => attested,
+            // What was noted before stays noted, and is told.
+            Err(error) => {
+                output.note(&format!("error: {door}: {error}"));
+                verdict = Verdict::Error;
+                break;
+            }
+        };
+        let (result, said) = match attested {
             Attested::Noted { property, door } => (
+                "noted",
                 format!(
                     "{door} at {property}: noted that its lock was synced. DOOR OS has not proven it; proof replaces this word."
                 ),
-                false,
             ),
-            Attested::NothingOwed { door } => (format!("{door}: nothing is owed there."), false),
+            Attested::NothingOwed { door } => {
+                ("nothingOwed", format!("{door}: nothing is owed there."))
+            }
             Attested::Ambiguous { doors } => (
+                "ambiguous",
                 format!(
                     "several doors are named \"{door}\": {}. Write the uuid.",
                     doors.join(", ")
                 ),
-                true,
             ),
             Attested::NotFound => (
+                "notFound",
                 format!(
                     "no door \"{door}\" is known here. Write its name as DOOR OS shows it, or its uuid."
                 ),
-                true,
             ),
         };
-        output.print_line(&said);
-        if failed {
+        if matches!(result, "ambiguous" | "notFound") {
             verdict = Verdict::Error;
         }
+        if output.form() == Form::Json {
+            told.push(json!({ "door": door, "result": result, "message": said }));
+        } else {
+            output.print_line(&said);
+        }
+    }
+    if output.form() == Form::Json {
+        output.json(&json!({ "schemaVersion": 1, "doors": told }));
     }
     Ok(verdict)
+}
+
+async fn attest_door(
+    session: &Session,
+    door: &str,
+    output: &Output,
+) -> Result<Attested, SessionError> {
+    let report = session.look().await?;
+    let passes: Vec<_> = report
+        .passes
+        .iter()
+        .filter_map(|(_, pass)| pass.as_ref().ok())
+        .collect();
+    let now = session.connection.now();
+    let attested = attest(session.ledgers(), &passes, door, now).await?;
+    if attested == Attested::NotFound {
+        // It may be where nobody could look.
+        tell_look(&report, None, output);
+    }
+    Ok(attested)
 }
