@@ -7,7 +7,7 @@ use opendoor_api::condition::DRIFTED;
 use opendoor_door_os::Building;
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
-use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock, StoredStatus};
+use opendoor_reconciler::directory::{Directory, SqliteStore, StateLock, StoredStatus};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::git::GitError;
 use opendoor_reconciler::pass::{Mandate, PassError, Ports};
@@ -35,9 +35,6 @@ pub enum SessionError {
     /// No DOOR OS to talk to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The state directory cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// The state cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -102,11 +99,10 @@ impl Session {
                 wish.path.display().to_string(),
             ));
         }
-        let connection_wish = wish.clone();
-        let lock = StateLock::take(&wish.state)?;
+        let lock = StateLock::take(&wish.state).map_err(|error| wish.locked(error))?;
         Ok(Self {
             directory,
-            connection: Connection::open(&connection_wish, true).await?,
+            connection: Connection::open(wish, true).await?,
             store: Store::Kept(SqliteStore::open(&wish.state)?),
             mandate: Mandate::Perform,
             _lock: Some(lock),
