@@ -180,6 +180,14 @@ impl Session {
         };
         let mut report = round(&ports, mandate, approvals).await?;
         report.unseen = unseen(&self.store, Some(&report), self.connection.now()).await?;
+        let found = report.passes.len() + report.not_passed.len();
+        if found == 0
+            && matches!(self.store, Store::Nothing)
+            && self.directory.snapshot().is_empty()
+        {
+            let root = self.directory.root();
+            return Err(SessionError::NothingDeclared(root.display().to_string()));
+        }
         Ok(report)
     }
 
