@@ -26,6 +26,9 @@ pub enum SessionError {
     /// The directory of YAML is not there.
     #[error("{0} is not there. Give the directory that holds the YAML.")]
     NoPath(String),
+    /// It is a file.
+    #[error("{0} is a file. Give the directory that holds it; only `opendoor validate` takes files.")]
+    IsFile(String),
     /// There is nothing to do in it.
     #[error(
         "{0} holds no OpenDOOR YAML. Start with a Property and a DoorAssignment (see examples/day-one), or let `opendoor import` \
@@ -251,12 +254,20 @@ impl Session {
     }
 }
 
-fn check_path(path: &Path) -> Result<(), SessionError> {
-    if path.exists() {
-        Ok(())
-    } else {
-        Err(SessionError::NoPath(path.display().to_string()))
+/// A directory of YAML is one that is there.
+///
+/// # Errors
+/// It is not there, or a file.
+pub fn check_path(path: &Path) -> Result<(), SessionError> {
+    if path.is_dir() {
+        return Ok(());
     }
+    let place = path.display().to_string();
+    Err(if path.exists() {
+        SessionError::IsFile(place)
+    } else {
+        SessionError::NoPath(place)
+    })
 }
 
 /// The ledgers of a session: kept, or none yet.
