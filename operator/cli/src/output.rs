@@ -65,9 +65,8 @@ impl Output {
         match written {
             // A reader that went away has read enough.
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                if !self.unwritten.replace(true) {
-                    self.note(&format!("error: what was found cannot be printed: {error}"));
-                }
+                self.unwritten.set(true);
+                self.note(&format!("error: what was found cannot be printed: {error}"));
             }
             _ => {}
         }

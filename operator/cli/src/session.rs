@@ -27,7 +27,9 @@ pub enum SessionError {
     #[error("{0} is not there. Give the directory that holds the YAML.")]
     NoPath(String),
     /// It is a file.
-    #[error("{0} is a file. Give the directory that holds it; only `opendoor validate` takes files.")]
+    #[error(
+        "{0} is a file. Give the directory that holds it; only `opendoor validate` takes files."
+    )]
     IsFile(String),
     /// There is nothing to do in it.
     #[error(

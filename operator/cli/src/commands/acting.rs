@@ -327,8 +327,8 @@ pub async fn attest_doors(
     let mut verdict = Verdict::Done;
     let mut told = Vec::new();
     for door in doors {
-        let attested = match attest_door(&session, door, output).await {
-            Ok(attested) => attested,
+        let (attested, complete) = match attest_door(&session, door, output).await {
+            Ok(answer) => answer,
             // What was noted before stays noted, and is told.
             Err(error) => {
                 output.note(&format!("error: {door}: {error}"));
@@ -353,6 +353,10 @@ pub async fn attest_doors(
                     doors.join(", ")
                 ),
             ),
+            Attested::NotFound if !complete => (
+                "notFound",
+                format!("no door \"{door}\" was seen, and not every door could be looked at."),
+            ),
             Attested::NotFound => (
                 "notFound",
                 format!(
@@ -375,11 +379,12 @@ pub async fn attest_doors(
     Ok(verdict)
 }
 
+/// Attests a door, and says whether every door could be looked at where it was not found.
 async fn attest_door(
     session: &Session,
     door: &str,
     output: &Output,
-) -> Result<Attested, SessionError> {
+) -> Result<(Attested, bool), SessionError> {
     let report = session.look().await?;
     let passes: Vec<_> = report
         .passes
@@ -388,9 +393,7 @@ async fn attest_door(
         .collect();
     let now = session.connection.now();
     let attested = attest(session.ledgers(), &passes, door, now).await?;
-    if attested == Attested::NotFound {
-        // It may be where nobody could look.
-        tell_look(&report, None, output);
-    }
-    Ok(attested)
+    let complete =
+        attested != Attested::NotFound || tell_look(&report, None, output) < Verdict::CannotTell;
+    Ok((attested, complete))
 }

@@ -266,7 +266,11 @@ async fn publish(
 }
 
 /// Says what could not be looked at, and what that means.
-pub(super) fn tell_look(report: &RoundReport, failure: Option<PassError>, output: &Output) -> Verdict {
+pub(super) fn tell_look(
+    report: &RoundReport,
+    failure: Option<PassError>,
+    output: &Output,
+) -> Verdict {
     tell_failures(report, output);
     for (target, pass) in &report.passes {
         if let Ok(pass) = pass

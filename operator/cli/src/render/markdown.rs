@@ -196,7 +196,12 @@ fn differences(page: &mut Page, rows: &[Row]) {
 
 fn people(page: &mut Page, view: &View<'_>) {
     let unseen = view.unseen.iter().flat_map(errands_unseen);
-    let errands: Vec<_> = view.properties.iter().flat_map(errands).chain(unseen).collect();
+    let errands: Vec<_> = view
+        .properties
+        .iter()
+        .flat_map(errands)
+        .chain(unseen)
+        .collect();
     if errands.is_empty() {
         return;
     }

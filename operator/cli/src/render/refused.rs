@@ -27,7 +27,9 @@ fn next(code: &str) -> &'static str {
             "the manager behind these credentials may not do this; ask a portfolio manager to give back portfolio or \
              property permission, with Full Key Management for keys."
         }
-        "UNAUTHORIZED" => "DOOR OS does not accept these credentials; check the client id and secret.",
+        "UNAUTHORIZED" => {
+            "DOOR OS does not accept these credentials; check the client id and secret."
+        }
         "PARTNER_NOT_AUTHORIZED" => {
             "DOOR has not authorised this partner at the property, or not any more; ask DOOR (opendoor email)."
         }
@@ -43,6 +45,8 @@ fn next(code: &str) -> &'static str {
             "somebody changed it between the look and the write; nothing was overwritten; plan again."
         }
         "DOOR_OUTSIDE_BUILDING" => "a door of it is in another building; take it out.",
-        _ => "DOOR OS does not take this write; plan again, and if it stays, ask whoever serves DOOR OS with this code.",
+        _ => {
+            "DOOR OS does not take this write; plan again, and if it stays, ask whoever serves DOOR OS with this code."
+        }
     }
 }

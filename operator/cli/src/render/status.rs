@@ -187,9 +187,7 @@ pub fn who(answer: &Answer) -> String {
 fn granted_by(row: &Row) -> String {
     let ways = match (row.granted_by.as_slice(), row.opens) {
         ([], "STILL") => String::from("nothing any more"),
-        ([], _) if row.reason == Reason::ObservationIncomplete => {
-            String::from("it cannot be told")
-        }
+        ([], _) if row.reason == Reason::ObservationIncomplete => String::from("it cannot be told"),
         ([], _) if row.declared_by.is_empty() => String::from("nothing any more"),
         ([], "not yet") => String::from("nothing yet"),
         ([], _) => String::from("it cannot be told"),

@@ -98,11 +98,7 @@ pub fn due(report: &RoundReport) -> Vec<(&str, &str, Vec<&Waiting>)> {
         .collect();
     due.extend(view.unseen.iter().map(|unseen| {
         let waiting: Vec<&Waiting> = unseen.waiting.iter().collect();
-        (
-            unseen.property.as_str(),
-            unseen.building.as_str(),
-            waiting,
-        )
+        (unseen.property.as_str(), unseen.building.as_str(), waiting)
     }));
     due.retain(|(_, _, waiting)| !waiting.is_empty());
     due

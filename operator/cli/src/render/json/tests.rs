@@ -71,7 +71,10 @@ fn a_write_that_was_refused_says_the_call_the_code_and_what_to_do() {
     let refused = [("f-2", StepResult::Refused(String::from("FORBIDDEN")))];
     let document = round(&one(pass(day(), empty(), &refused)), true);
     let step = &document["steps"][0];
-    assert_eq!((&step["result"], &step["code"]), (&json!("refused"), &json!("FORBIDDEN")));
+    assert_eq!(
+        (&step["result"], &step["code"]),
+        (&json!("refused"), &json!("FORBIDDEN"))
+    );
     let message = step["message"].as_str().unwrap();
     assert!(
         message.starts_with("PUT /v1/doors/{uuid}/partner answered FORBIDDEN: ")

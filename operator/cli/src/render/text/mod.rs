@@ -70,6 +70,7 @@ fn property(view: &PropertyView<'_>) -> String {
         .iter()
         .map(|(step, became)| Row::of_step(step, *became))
         .collect();
+    say_once(&mut rows);
     rows.extend(view.after.refusals.iter().map(Row::of_refusal));
     if rows.is_empty() {
         text.push_str("  Nothing to do.\n");
@@ -98,6 +99,18 @@ fn property(view: &PropertyView<'_>) -> String {
         text.push_str(&note_lines("note: ", note, 2));
     }
     text
+}
+
+/// Steps that were refused for the same reason say it under the first of them.
+fn say_once(rows: &mut [Row]) {
+    let mut said = String::new();
+    for row in rows {
+        if row.message == said {
+            row.message.clear();
+        } else {
+            said.clone_from(&row.message);
+        }
+    }
 }
 
 fn drift_of(view: &PropertyView<'_>) -> String {

@@ -1,10 +1,11 @@
 use opendoor_planner::plan::Plan;
 use opendoor_planner::reasons::Reason;
-use opendoor_reconciler::pass::StepResult;
+use opendoor_reconciler::pass::{PassError, StepResult};
 
 use super::{drift, plans, round};
+use crate::exit::Verdict;
 use crate::render::samples::{
-    busy, day, empty, looked, nothing, pass, round as one, troubled, waiting,
+    busy, day, empty, failed, looked, nothing, pass, round as one, troubled, waiting,
 };
 use crate::render::style::plain;
 
@@ -94,7 +95,9 @@ fn after_performing_it_says_what_became_of_each() {
         "{text}"
     );
     assert!(
-        text.contains("PUT /v1/doors/{uuid}/partner answered PARTNER_NOT_AUTHORIZED: DOOR has not authorised"),
+        text.contains(
+            "PUT /v1/doors/{uuid}/partner answered PARTNER_NOT_AUTHORIZED: DOOR has not authorised"
+        ),
         "{text}"
     );
     assert!(text.contains("ANSWER LOST OutcomeUnknown"), "{text}");
