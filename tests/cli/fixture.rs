@@ -96,6 +96,11 @@ impl World {
         world
     }
 
+    /// Faults of DOOR OS, instead of those before.
+    pub fn fails(&self, faults: &Value) {
+        self.call("PUT", "/sim/v1/faults", faults);
+    }
+
     pub fn write(&self, file: &str, text: &str) {
         std::fs::write(self.yaml.path().join(file), text).unwrap();
     }

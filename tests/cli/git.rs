@@ -135,6 +135,16 @@ fn a_table_of_doors_gives_the_clicks() {
         .exits(2)
         .json();
     assert_eq!(json["steps"][0]["door"]["uuid"], serde_json::Value::Null);
+    // What nobody wrote down of a lock is not said of it.
+    for (connected, remark) in [("no", "  offline: 1 visit;"), ("", "  1 visit;")] {
+        let table = format!(
+            "building,door,partner,connected\nHarbor Point,Mail Room,none,yes\n\
+             Harbor Point,Garage Gate,Parcel Runner,{connected}\nHarbor Point,Unit 101,none,no\n"
+        );
+        std::fs::write(folder.path().join("doors.csv"), table).unwrap();
+        let said = run_in(folder.path(), &plan).exits(2);
+        assert!(said.out.contains(remark), "{remark}: {}", said.out);
+    }
     std::fs::write(
         folder.path().join("doors.csv"),
         "door,partner\n,Parcel Runner\n",

@@ -13,6 +13,7 @@
 
 mod change;
 mod commands;
+mod failing;
 mod fixture;
 mod flows;
 mod git;

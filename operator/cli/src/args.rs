@@ -379,6 +379,9 @@ impl Command {
             Self::Sync(Sync::List { .. }) => "sync list",
             Self::Sync(Sync::Attest { .. }) => "sync attest",
             Self::Email { .. } => "email",
+            Self::Import {
+                building: Some(_), ..
+            } => "import --building",
             Self::Import { .. } => "import",
             Self::Explain { .. } => "explain",
             Self::Simulate { .. } => "simulate",
@@ -396,14 +399,18 @@ impl Command {
             Self::Plan { .. } => &[Text, Json, Markdown, Clicks],
             Self::Run { .. } | Self::Apply { .. } | Self::Drift { .. } => &[Text, Json, Markdown],
             Self::Sync(Sync::List { .. }) => &[Text, Json, Html],
-            Self::Validate { .. }
+            Self::Import { building: None, .. }
+            | Self::Validate { .. }
             | Self::Status { .. }
             | Self::Who { .. }
             | Self::Sync(Sync::Attest { .. })
             | Self::Email { .. }
-            | Self::Import { .. }
             | Self::Explain { .. } => &[Text, Json],
-            Self::Simulate { .. }
+            // It is YAML.
+            Self::Import {
+                building: Some(_), ..
+            }
+            | Self::Simulate { .. }
             | Self::Controller(_)
             | Self::Crds { .. }
             | Self::Completions { .. } => &[Text],

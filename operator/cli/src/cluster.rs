@@ -81,6 +81,7 @@ pub fn round_of(objects: &Objects) -> RoundReport {
         strays: Vec::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),
+        unseen: Vec::new(),
     }
 }
 

@@ -33,6 +33,25 @@ pub struct Wish {
     pub simulate: bool,
 }
 
+impl Wish {
+    /// Whether the world is to be one of this process.
+    fn embeds(&self) -> bool {
+        self.url.is_none() && (self.simulate || self.path.join(WORLD_FILE).is_file())
+    }
+
+    /// Why the state directory cannot be had. An embedded world has one user, so nothing runs beside it.
+    #[must_use]
+    pub fn locked(&self, error: LockError) -> ConnectError {
+        match error {
+            LockError::InUse { place } if self.embeds() => ConnectError::WorldInUse {
+                place: place.display().to_string(),
+                world: self.path.join(WORLD_FILE).display().to_string(),
+            },
+            other => ConnectError::Lock(other),
+        }
+    }
+}
+
 /// A DOOR OS to talk to.
 pub struct Connection {
     /// The client.
@@ -90,7 +109,7 @@ pub enum ConnectError {
     },
     /// The lock cannot be looked at.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
 }
 
 /// Requests a second to a DOOR OS on this machine, which has no other users to protect.
@@ -105,9 +124,7 @@ impl Connection {
     pub async fn open(wish: &Wish, acts: bool) -> Result<Self, ConnectError> {
         match &wish.url {
             Some(url) => Self::remote(wish, url),
-            None if wish.simulate || wish.path.join(WORLD_FILE).is_file() => {
-                Self::embedded(wish, acts).await
-            }
+            None if wish.embeds() => Self::embedded(wish, acts).await,
             None => Err(ConnectError::Nowhere),
         }
     }
@@ -145,15 +162,7 @@ impl Connection {
         let alone = if acts {
             None
         } else {
-            match StateLock::take_existing(&wish.state) {
-                Err(LockError::InUse { place }) => {
-                    return Err(ConnectError::WorldInUse {
-                        place: place.display().to_string(),
-                        world: world_file.display().to_string(),
-                    });
-                }
-                other => other?,
-            }
+            StateLock::take_existing(&wish.state).map_err(|error| wish.locked(error))?
         };
         let simulator = world(&world_file, &wish.state.join("world.json"))?;
         if acts {

@@ -99,6 +99,18 @@ impl Verdict {
         Self::of_each(report, |pass| Self::of_drift(&pass.plan))
     }
 
+    /// What a round says to a command that only shows how things are: whether all of them were looked at.
+    #[must_use]
+    pub fn of_look(report: &RoundReport) -> Self {
+        Self::of_properties(report, |pass| {
+            if pass.after.complete {
+                Self::Done
+            } else {
+                Self::CannotTell
+            }
+        })
+    }
+
     /// What the plans say that an operator published.
     #[must_use]
     pub fn of_published(plans: &[SaidPlan]) -> Self {
@@ -119,6 +131,12 @@ impl Verdict {
     }
 
     fn of_each(report: &RoundReport, one: impl Fn(&PassReport) -> Self) -> Self {
+        let strays = report.strays.iter().map(|_| Self::Refused);
+        let unreadable = report.unreadable.iter().map(|_| Self::CannotTell);
+        Self::worst(strays.chain(unreadable)).and(Self::of_properties(report, one))
+    }
+
+    fn of_properties(report: &RoundReport, one: impl Fn(&PassReport) -> Self) -> Self {
         let passes = report.passes.iter().map(|(_, pass)| match pass {
             Ok(pass) => one(pass),
             Err(error) => of_error(error),
@@ -130,9 +148,7 @@ impl Verdict {
                 Class::CannotTell => Self::CannotTell,
                 _ => Self::Refused,
             });
-        let strays = report.strays.iter().map(|_| Self::Refused);
-        let unreadable = report.unreadable.iter().map(|_| Self::CannotTell);
-        Self::worst(passes.chain(not_passed).chain(strays).chain(unreadable))
+        Self::worst(passes.chain(not_passed))
     }
 }
 

@@ -47,7 +47,8 @@ fn main() -> ExitCode {
         _ => log_to_stderr(options.verbose),
     }
     let output = Output::new(options.output);
-    ExitCode::from(perform(command, &options, &output))
+    let found = perform(command, &options, &output);
+    ExitCode::from(output.verdict(found))
 }
 
 /// As `kubectl opendoor`, the program answers from the cluster.

@@ -1,7 +1,7 @@
 //! Where words go: one document to standard output, everything else to standard error.
 
 use std::cell::Cell;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use opendoor_reconciler::change::ChangeReport;
 use opendoor_reconciler::round::RoundReport;
@@ -9,6 +9,7 @@ use opendoor_reconciler::table::TablePlan;
 
 use crate::args::Output as Form;
 use crate::connect::Connection;
+use crate::exit::Verdict;
 use crate::render;
 use crate::render::change::{Asked, Origin};
 
@@ -19,6 +20,7 @@ const BANNER: &str = "SIMULATED DOOR OS - no real door is touched";
 pub struct Output {
     form: Form,
     banner_said: Cell<bool>,
+    unwritten: Cell<bool>,
 }
 
 impl Output {
@@ -28,6 +30,7 @@ impl Output {
         Self {
             form,
             banner_said: Cell::new(false),
+            unwritten: Cell::new(false),
         }
     }
 
@@ -57,9 +60,26 @@ impl Output {
     /// Prints a document, or a part of one, to standard output.
     pub fn print(&self, text: &str) {
         let mut out = anstream::stdout().lock();
-        // A reader that went away has read enough.
-        let _ = out.write_all(text.as_bytes());
-        let _ = out.flush();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        drop(out);
+        match written {
+            // A reader that went away has read enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                self.unwritten.set(true);
+                self.note(&format!("error: what was found cannot be printed: {error}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// What a command found; an error where that could not be printed.
+    #[must_use]
+    pub fn verdict(&self, found: Verdict) -> Verdict {
+        if self.unwritten.get() {
+            found.and(Verdict::Error)
+        } else {
+            found
+        }
     }
 
     /// Prints a line to standard output.

@@ -7,13 +7,14 @@ use opendoor_api::condition::DRIFTED;
 use opendoor_door_os::Building;
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::Ledger;
-use opendoor_reconciler::directory::{Directory, LockError, SqliteStore, StateLock, StoredStatus};
+use opendoor_reconciler::directory::{Directory, SqliteStore, StateLock, StoredStatus};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::git::GitError;
 use opendoor_reconciler::pass::{Mandate, PassError, Ports};
-use opendoor_reconciler::ports::{Event, Exclusive, Ledgers, StoreError};
+use opendoor_reconciler::ports::{Clock as _, Event, Exclusive, Ledgers, StoreError};
 use opendoor_reconciler::record::RecordError;
 use opendoor_reconciler::round::{RoundReport, round};
+use opendoor_reconciler::unseen::unseen;
 
 use crate::connect::{ConnectError, Connection, Wish};
 use crate::notify::AddressError;
@@ -25,6 +26,11 @@ pub enum SessionError {
     /// The directory of YAML is not there.
     #[error("{0} is not there. Give the directory that holds the YAML.")]
     NoPath(String),
+    /// It is a file.
+    #[error(
+        "{0} is a file. Give the directory that holds it; only `opendoor validate` takes files."
+    )]
+    IsFile(String),
     /// There is nothing to do in it.
     #[error(
         "{0} holds no OpenDOOR YAML. Start with a Property and a DoorAssignment (see examples/day-one), or let `opendoor import` \
@@ -34,9 +40,6 @@ pub enum SessionError {
     /// No DOOR OS to talk to.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The state directory cannot be locked.
-    #[error(transparent)]
-    Lock(#[from] LockError),
     /// The state cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -101,11 +104,10 @@ impl Session {
                 wish.path.display().to_string(),
             ));
         }
-        let connection_wish = wish.clone();
-        let lock = StateLock::take(&wish.state)?;
+        let lock = StateLock::take(&wish.state).map_err(|error| wish.locked(error))?;
         Ok(Self {
             directory,
-            connection: Connection::open(&connection_wish, true).await?,
+            connection: Connection::open(wish, true).await?,
             store: Store::Kept(SqliteStore::open(&wish.state)?),
             mandate: Mandate::Perform,
             _lock: Some(lock),
@@ -138,6 +140,28 @@ impl Session {
         self.make_round(Mandate::Look, &[]).await
     }
 
+    /// One round that only looks; where DOOR OS cannot be asked at all, what the ledgers know, and why it could not.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub async fn look_or_recall(&self) -> Result<(RoundReport, Option<PassError>), SessionError> {
+        match self.look().await {
+            Err(SessionError::Round(error @ PassError::DoorOs(_))) => {
+                let unseen = unseen(&self.store, None, self.connection.now()).await?;
+                let report = RoundReport {
+                    passes: Vec::new(),
+                    not_passed: Vec::new(),
+                    strays: Vec::new(),
+                    unreadable: Vec::new(),
+                    notes: Vec::new(),
+                    unseen,
+                };
+                Ok((report, Some(error)))
+            }
+            other => Ok((other?, None)),
+        }
+    }
+
     /// One round that only plans.
     ///
     /// # Errors
@@ -159,7 +183,17 @@ impl Session {
             clock: &self.connection,
             ownership: &Exclusive,
         };
-        Ok(round(&ports, mandate, approvals).await?)
+        let mut report = round(&ports, mandate, approvals).await?;
+        report.unseen = unseen(&self.store, Some(&report), self.connection.now()).await?;
+        let found = report.passes.len() + report.not_passed.len();
+        if found == 0
+            && matches!(self.store, Store::Nothing)
+            && self.directory.snapshot().is_empty()
+        {
+            let root = self.directory.root();
+            return Err(SessionError::NothingDeclared(root.display().to_string()));
+        }
+        Ok(report)
     }
 
     /// The ledgers.
@@ -222,12 +256,20 @@ impl Session {
     }
 }
 
-fn check_path(path: &Path) -> Result<(), SessionError> {
-    if path.exists() {
-        Ok(())
-    } else {
-        Err(SessionError::NoPath(path.display().to_string()))
+/// A directory of YAML is one that is there.
+///
+/// # Errors
+/// It is not there, or a file.
+pub fn check_path(path: &Path) -> Result<(), SessionError> {
+    if path.is_dir() {
+        return Ok(());
     }
+    let place = path.display().to_string();
+    Err(if path.exists() {
+        SessionError::IsFile(place)
+    } else {
+        SessionError::NoPath(place)
+    })
 }
 
 /// The ledgers of a session: kept, or none yet.

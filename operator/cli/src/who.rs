@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use opendoor_planner::exposure::{Tri, debts, verdict, view_of};
 use opendoor_planner::ids::{DoorUuid, PartnerUuid};
-use opendoor_planner::observed::Via;
+use opendoor_planner::ledger::Ledger;
+use opendoor_planner::observed::{Observed, Via};
 use opendoor_planner::reasons::Reason;
-use opendoor_planner::steps::{key_name, partner_name};
-use opendoor_reconciler::pass::PassReport;
+use opendoor_planner::steps::{key_name, name_of_door, partner_name};
 use opendoor_reconciler::round::RoundReport;
 use serde::Serialize;
 
@@ -51,26 +51,41 @@ pub struct Row {
     pub since: Option<Timestamp>,
 }
 
-/// Finds a door or a partner by name or uuid.
+/// What is known of a property: its last look and its ledger.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    property: &'a str,
+    ledger: &'a Ledger,
+    observed: &'a Observed,
+}
+
+/// Finds a door or a partner by name or uuid. What was not looked at is there as last known.
 #[must_use]
 pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> {
-    let passes: Vec<&PassReport> = report
-        .passes
-        .iter()
-        .filter_map(|(_, pass)| pass.as_ref().ok())
-        .collect();
-    let mut doors: Vec<(&PassReport, DoorUuid)> = Vec::new();
-    let mut partners: Vec<(&PassReport, PartnerUuid)> = Vec::new();
-    for pass in &passes {
-        for row in &pass.observed.doors {
-            if *row.name == *what || row.uuid.to_string() == what {
-                doors.push((pass, row.uuid));
+    let passes = report.passes.iter();
+    let seen = passes.filter_map(|(_, pass)| pass.as_ref().ok());
+    let seen = seen.map(|pass| Known {
+        property: &pass.plan.name,
+        ledger: &pass.ledger,
+        observed: &pass.observed,
+    });
+    let unseen = report.unseen.iter().map(|unseen| Known {
+        property: &unseen.property,
+        ledger: &unseen.ledger,
+        observed: &unseen.observed,
+    });
+    let mut doors: Vec<(Known<'_>, DoorUuid)> = Vec::new();
+    let mut partners: Vec<(Known<'_>, PartnerUuid)> = Vec::new();
+    for known in seen.chain(unseen) {
+        for door in known_doors(known) {
+            if name_of(known, door) == what || door.to_string() == what {
+                doors.push((known, door));
             }
         }
-        for partner in known_partners(pass) {
-            let name = partner_name(&pass.ledger, &pass.observed, partner);
+        for partner in known_partners(known) {
+            let name = partner_name(known.ledger, known.observed, partner);
             if name == what || partner.to_string() == what {
-                partners.push((pass, partner));
+                partners.push((known, partner));
             }
         }
     }
@@ -81,17 +96,17 @@ pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> 
     let mut rows = Vec::new();
     let mut unknown = Vec::new();
     if is_partner {
-        for (pass, partner) in partners {
-            for row in &pass.observed.doors {
-                rows.extend(row_of(pass, row.uuid, partner, now));
+        for (known, partner) in partners {
+            for door in known_doors(known) {
+                rows.extend(row_of(known, door, partner, now));
             }
         }
     } else {
-        for (pass, door) in doors {
-            for partner in known_partners(pass) {
-                rows.extend(row_of(pass, door, partner, now));
+        for (known, door) in doors {
+            for partner in known_partners(known) {
+                rows.extend(row_of(known, door, partner, now));
             }
-            let history = pass.ledger.doors.get(&door);
+            let history = known.ledger.doors.get(&door);
             if history.is_some_and(|record| record.unknown.is_some()) {
                 unknown.push(what.to_owned());
             }
@@ -109,21 +124,44 @@ pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> 
     })
 }
 
+/// The doors that were seen, and those of the ledger whose absence is not proven.
+fn known_doors(known: Known<'_>) -> Vec<DoorUuid> {
+    let mut doors: Vec<DoorUuid> = known.observed.doors.iter().map(|row| row.uuid).collect();
+    if known.observed.incomplete.is_some() {
+        doors.extend(known.ledger.doors.keys());
+        doors.sort_unstable();
+        doors.dedup();
+    }
+    doors
+}
+
+/// A door's name: as DOOR has it, else as we last knew it, else as it is declared, else its uuid.
+fn name_of(known: Known<'_>, door: DoorUuid) -> String {
+    let name = name_of_door(known.ledger, known.observed, door);
+    let mut pins = known.ledger.head.door_pins.iter();
+    match pins.find(|(_, pinned)| **pinned == door) {
+        Some((declared, _)) if name == door.to_string() => declared.to_string(),
+        _ => name,
+    }
+}
+
 /// Every partner that is authorised, holds something, or may still open a lock.
-fn known_partners(pass: &PassReport) -> Vec<PartnerUuid> {
-    let mut partners: Vec<PartnerUuid> = pass
+fn known_partners(known: Known<'_>) -> Vec<PartnerUuid> {
+    let mut partners: Vec<PartnerUuid> = known
         .observed
         .partners
         .iter()
         .map(|partner| partner.uuid)
         .chain(
-            pass.observed
+            known
+                .observed
                 .doors
                 .iter()
                 .flat_map(|row| row.access.iter().map(|access| access.partner)),
         )
         .chain(
-            pass.ledger
+            known
+                .ledger
                 .doors
                 .values()
                 .flat_map(|record| record.may_open.iter().map(|entry| entry.partner)),
@@ -134,40 +172,41 @@ fn known_partners(pass: &PassReport) -> Vec<PartnerUuid> {
     partners
 }
 
-fn row_of(pass: &PassReport, door: DoorUuid, partner: PartnerUuid, now: Timestamp) -> Option<Row> {
-    let record = pass.ledger.doors.get(&door)?;
-    let row = pass.observed.door(door)?;
+fn row_of(known: Known<'_>, door: DoorUuid, partner: PartnerUuid, now: Timestamp) -> Option<Row> {
+    let (ledger, observed) = (known.ledger, known.observed);
+    let record = ledger.doors.get(&door)?;
+    let row = observed.door(door);
     let granted_by: Vec<String> = row
-        .access
         .iter()
+        .flat_map(|row| &row.access)
         .filter(|access| access.partner == partner)
         .map(|access| match access.via {
             Via::Door => String::from("door"),
-            Via::Key(key) => format!("key \"{}\"", key_name(&pass.ledger, &pass.observed, key)),
+            Via::Key(key) => format!("key \"{}\"", key_name(ledger, observed, key)),
         })
         .collect();
-    let owed = record
-        .may_open
-        .iter()
-        .any(|entry| entry.partner == partner && entry.gone.is_some());
-    if granted_by.is_empty() && !owed {
+    // Of a door that was not seen, nobody knows whether DOOR OS still grants what it did.
+    let mut entries = record.may_open.iter();
+    let may =
+        entries.any(|entry| entry.partner == partner && (entry.gone.is_some() || row.is_none()));
+    if granted_by.is_empty() && !may {
         return None;
     }
-    let view = view_of(&pass.ledger, &pass.observed, &[], door, record);
+    let view = view_of(ledger, observed, &[], door, record);
     let verdict = verdict(view, partner, now);
     let opens = match (granted_by.is_empty(), verdict.enforced) {
         (false, _) => "yes",
         (true, Tri::Unknown) => "cannot tell",
         (true, _) => "STILL",
     };
-    let since = debts(&pass.ledger, &pass.observed, &[], now)
+    let since = debts(ledger, observed, &[], now)
         .into_iter()
         .find(|debt| debt.door == door && debt.partner == partner)
         .map(|debt| debt.since);
     Some(Row {
-        property: pass.plan.name.clone(),
-        door: row.name.to_string(),
-        partner: partner_name(&pass.ledger, &pass.observed, partner),
+        property: known.property.to_owned(),
+        door: name_of(known, door),
+        partner: partner_name(ledger, observed, partner),
         granted_by,
         declared_by: Vec::new(),
         opens,

@@ -360,6 +360,7 @@ impl Differences<'_> {
                 .and_then(|_| self.visit(row))
                 .into_iter()
                 .collect(),
+            offline: row.connected == Some(false),
             held: change.held,
             still_opens_by: Vec::new(),
             fingerprint: fingerprint(change.action, &write),

@@ -303,11 +303,14 @@ impl Differences<'_> {
             (None, _) => String::new(),
         };
         let made_from = fingerprint(action, &write);
-        let visits = narrowed
+        let to_visit = narrowed
             .iter()
             .filter_map(|door| self.observed.door(*door))
-            .filter_map(|row| self.visit(row))
-            .collect();
+            .filter_map(|row| Some((row, self.visit(row)?)));
+        let offline = to_visit
+            .clone()
+            .all(|(row, _)| row.connected == Some(false));
+        let visits = to_visit.map(|(_, door)| door).collect();
         let mut widens: Vec<DoorUuid> = match (row, &write) {
             (Some(row), Write::UpdateKey { patch, .. }) if patch.partner.is_none() => {
                 let doors = row.doors.iter().map(|entry| entry.door);
@@ -331,6 +334,7 @@ impl Differences<'_> {
             irreversible: matches!(action, Action::ConvertKey | Action::DeleteKey),
             holders_affected: row.and_then(|row| row.holders),
             visits,
+            offline,
             held,
             still_opens_by: Vec::new(),
             cause,

@@ -166,6 +166,8 @@ pub struct Step {
     pub holders_affected: Option<u32>,
     /// Doors that somebody must visit afterwards.
     pub visits: Vec<Named<DoorUuid>>,
+    /// None of these is on the internet, as far as DOOR OS says so of each.
+    pub offline: bool,
     /// Why it is held, if it is.
     pub held: Option<Reason>,
     /// Other ways by which the partner still opens doors this step takes away.

@@ -95,7 +95,8 @@ pub fn plan(
     let (refusals, waiting) = withdrawals(ledger, observed);
     plan.refusals.extend(refusals);
     plan.waiting.extend(waiting);
-    syncs(&mut plan, ledger, observed, taken, guard, now);
+    plan.waiting
+        .extend(visits(ledger, observed, &taken.stale, guard, now));
     plan.refusals.sort();
     plan.refusals.dedup();
     plan.waiting.sort_by(|a, b| {
@@ -172,22 +173,26 @@ fn sort_steps(plan: &mut Plan) {
     });
 }
 
-fn syncs(
-    plan: &mut Plan,
+/// The Door Syncs that are due. What is owed at a door that this look does not show is owed as it was last
+/// known (`ObservationIncomplete`): a list that came short ends no debt.
+#[must_use]
+pub fn visits(
     ledger: &Ledger,
     observed: &Observed,
-    taken: &Taken,
+    stale: &[DoorUuid],
     guard: &Guard,
     now: Timestamp,
-) {
-    for debt in debts(ledger, observed, &taken.stale, now) {
-        if debt.verdict.sync_required != Tri::True {
+) -> Vec<Waiting> {
+    let mut visits = Vec::new();
+    for debt in debts(ledger, observed, stale, now) {
+        let unseen = debt.verdict.reason == Reason::ObservationIncomplete && !debt.attested;
+        if debt.verdict.sync_required != Tri::True && !unseen {
             continue;
         }
         let name = name_of_door(ledger, observed, debt.door);
         let by_key = debt.via.iter().any(|via| *via != EntryVia::Door);
         let by_door = debt.via.contains(&EntryVia::Door);
-        plan.waiting.push(Waiting {
+        visits.push(Waiting {
             kind: WaitingKind::Sync,
             door: Some(Named {
                 uuid: Some(debt.door),
@@ -205,6 +210,7 @@ fn syncs(
             owner: debt.cause,
         });
     }
+    visits
 }
 
 /// Counts what a plan holds.

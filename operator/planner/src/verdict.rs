@@ -174,6 +174,8 @@ pub struct Debt {
     pub since: Timestamp,
     /// The object whose change took it away, where it was ours.
     pub cause: Option<OwnerId>,
+    /// A person said that the lock was synced since.
+    pub attested: bool,
     /// The verdict on it.
     pub verdict: Verdict,
 }
@@ -201,6 +203,7 @@ pub fn debts(
                 debt.since = debt.since.min(gone.since);
                 debt.via.push(entry.via);
                 debt.cause = debt.cause.take().or_else(|| gone.cause.clone());
+                debt.attested &= gone.attested.is_some();
                 continue;
             }
             let view = view_of(ledger, observed, stale, *door, record);
@@ -211,6 +214,7 @@ pub fn debts(
                 via: vec![entry.via],
                 since: gone.since,
                 cause: gone.cause.clone(),
+                attested: gone.attested.is_some(),
                 verdict,
             });
         }

@@ -124,6 +124,7 @@ fn between(before: RoundReport, after: RoundReport) -> ChangeReport {
             strays,
             unreadable,
             notes,
+            unseen: Vec::new(),
         },
         pending: RoundReport {
             passes: pending,
@@ -131,6 +132,7 @@ fn between(before: RoundReport, after: RoundReport) -> ChangeReport {
             strays: strays_anyway,
             unreadable: unreadable_anyway,
             notes: notes_anyway,
+            unseen: Vec::new(),
         },
         beside,
         adopted: Vec::new(),

@@ -20,3 +20,4 @@ pub mod record;
 pub mod round;
 pub mod snapshot;
 pub mod table;
+pub mod unseen;

@@ -16,6 +16,7 @@ use crate::ports::{Clock, Declarations, Ledgers, Ownership};
 use opendoor_planner::declared::Problem;
 
 use crate::snapshot::Unreadable;
+use crate::unseen::Unseen;
 
 /// How many properties are passed over side by side. One credentials' rate limit is the real bound.
 const SIDE_BY_SIDE: usize = 4;
@@ -33,6 +34,8 @@ pub struct RoundReport {
     pub unreadable: Vec<Unreadable>,
     /// What was skipped.
     pub notes: Vec<String>,
+    /// What the ledgers hold of buildings that were not looked at, where that was asked.
+    pub unseen: Vec<Unseen>,
 }
 
 /// Makes one round.
@@ -146,5 +149,6 @@ where
         strays,
         unreadable,
         notes,
+        unseen: Vec::new(),
     })
 }

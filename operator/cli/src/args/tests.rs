@@ -18,6 +18,7 @@ fn a_wrong_command_line_is_exit_1_and_help_is_exit_0() {
         ("plan --environment production", 1),
         ("plan --base main --environment a--b", 1),
         ("status -o clicks", 1),
+        ("import --building x -o json", 1),
         ("sync", 1),
         ("sync attest", 1),
         ("simulate --listen 0.0.0.0:80", 1),

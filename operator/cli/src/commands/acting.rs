@@ -6,11 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use opendoor_reconciler::attest::{Attested, attest};
 use opendoor_reconciler::directory::Watcher;
+use opendoor_reconciler::gather::Target;
 use opendoor_reconciler::pass::PassReport;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::round::RoundReport;
+use serde_json::json;
 
-use crate::args::Notify;
+use super::looking::tell_look;
+use crate::args::{Notify, Output as Form};
 use crate::connect::Wish;
 use crate::exit::Verdict;
 use crate::notify::Notifier;
@@ -43,15 +46,29 @@ pub async fn once(
     let mut report = session.round(approvals).await?;
     output.banner(&session.connection);
     let unfitting = unfitting(&report, approvals);
+    let mut failure = None;
     for _ in 1..MOST_ROUNDS {
         if !more_to_do(&report) {
             break;
         }
-        report = joined(report, session.round(&[]).await?);
+        match session.round(&[]).await {
+            Ok(later) => report = joined(report, later),
+            // What was done before is told all the same.
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
     }
     output.round(&report, true);
     tell(notifier.as_ref(), &session, &report, output).await;
-    let verdict = Verdict::of_round(&report, true);
+    let mut verdict = Verdict::of_round(&report, true);
+    if let Some(error) = failure {
+        output.note(&format!(
+            "error: what is left could not be looked at: {error}"
+        ));
+        verdict = verdict.and(Verdict::Error);
+    }
     if unfitting.is_empty() {
         return Ok(verdict);
     }
@@ -99,25 +116,36 @@ fn more_to_do(report: &RoundReport) -> bool {
         .any(PassReport::more_to_do)
 }
 
-/// Two rounds as one: the steps and results of both, and what is left after the second.
+/// Two rounds as one: the steps and results of both, and what is left after the second. A property that
+/// the second could not look at is there as the first left it, beside what went wrong.
 fn joined(first: RoundReport, second: RoundReport) -> RoundReport {
-    let mut before: BTreeMap<String, PassReport> = first
+    let mut before: BTreeMap<String, (Target, PassReport)> = first
         .passes
         .into_iter()
-        .filter_map(|(target, pass)| Some((target.property, pass.ok()?)))
+        .filter_map(|(target, pass)| Some((target.property.clone(), (target, pass.ok()?))))
         .collect();
-    let passes = second
-        .passes
-        .into_iter()
-        .map(|(target, pass)| {
-            let joined = match (before.remove(&target.property), pass) {
-                (Some(earlier), Ok(later)) => Ok(joined_passes(earlier, later)),
-                (_, later) => later,
-            };
-            (target, joined)
-        })
-        .collect();
-    RoundReport { passes, ..second }
+    let mut passes = Vec::new();
+    for (target, pass) in second.passes {
+        let pass = match pass {
+            Ok(later) => Ok(match before.remove(&target.property) {
+                Some((_, earlier)) => joined_passes(earlier, later),
+                None => later,
+            }),
+            Err(error) => Err(error),
+        };
+        passes.push((target, pass));
+    }
+    before.retain(|_, (_, pass)| !pass.results.is_empty());
+    let mut unseen = second.unseen;
+    unseen.retain(|unseen| !before.contains_key(&unseen.property));
+    let left = before.into_values();
+    passes.extend(left.map(|(target, pass)| (target, Ok(pass))));
+    passes.sort_by(|(a, _), (b, _)| a.property.cmp(&b.property));
+    RoundReport {
+        passes,
+        unseen,
+        ..second
+    }
 }
 
 fn joined_passes(earlier: PassReport, later: PassReport) -> PassReport {
@@ -297,41 +325,75 @@ pub async fn attest_doors(
     let session = Session::to_act(wish).await?;
     output.banner(&session.connection);
     let mut verdict = Verdict::Done;
+    let mut told = Vec::new();
     for door in doors {
-        let report = session.look().await?;
-        let passes: Vec<_> = report
-            .passes
-            .iter()
-            .filter_map(|(_, pass)| pass.as_ref().ok())
-            .collect();
-        let now = session.connection.now();
-        let attested = attest(session.ledgers(), &passes, door, now).await?;
-        let (said, failed) = match attested {
+        let (attested, complete) = match attest_door(&session, door, output).await {
+            Ok(answer) => answer,
+            // What was noted before stays noted, and is told.
+            Err(error) => {
+                output.note(&format!("error: {door}: {error}"));
+                verdict = Verdict::Error;
+                break;
+            }
+        };
+        let (result, said) = match attested {
             Attested::Noted { property, door } => (
+                "noted",
                 format!(
                     "{door} at {property}: noted that its lock was synced. DOOR OS has not proven it; proof replaces this word."
                 ),
-                false,
             ),
-            Attested::NothingOwed { door } => (format!("{door}: nothing is owed there."), false),
+            Attested::NothingOwed { door } => {
+                ("nothingOwed", format!("{door}: nothing is owed there."))
+            }
             Attested::Ambiguous { doors } => (
+                "ambiguous",
                 format!(
                     "several doors are named \"{door}\": {}. Write the uuid.",
                     doors.join(", ")
                 ),
-                true,
+            ),
+            Attested::NotFound if !complete => (
+                "notFound",
+                format!("no door \"{door}\" was seen, and not every door could be looked at."),
             ),
             Attested::NotFound => (
+                "notFound",
                 format!(
                     "no door \"{door}\" is known here. Write its name as DOOR OS shows it, or its uuid."
                 ),
-                true,
             ),
         };
-        output.print_line(&said);
-        if failed {
+        if matches!(result, "ambiguous" | "notFound") {
             verdict = Verdict::Error;
         }
+        if output.form() == Form::Json {
+            told.push(json!({ "door": door, "result": result, "message": said }));
+        } else {
+            output.print_line(&said);
+        }
+    }
+    if output.form() == Form::Json {
+        output.json(&json!({ "schemaVersion": 1, "doors": told }));
     }
     Ok(verdict)
+}
+
+/// Attests a door, and says whether every door could be looked at where it was not found.
+async fn attest_door(
+    session: &Session,
+    door: &str,
+    output: &Output,
+) -> Result<(Attested, bool), SessionError> {
+    let report = session.look().await?;
+    let passes: Vec<_> = report
+        .passes
+        .iter()
+        .filter_map(|(_, pass)| pass.as_ref().ok())
+        .collect();
+    let now = session.connection.now();
+    let attested = attest(session.ledgers(), &passes, door, now).await?;
+    let complete =
+        attested != Attested::NotFound || tell_look(&report, None, output) < Verdict::CannotTell;
+    Ok((attested, complete))
 }

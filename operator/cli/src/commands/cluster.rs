@@ -66,9 +66,9 @@ pub async fn answer(
         }
         Question::SyncList => {
             match output.form() {
-                Form::Json => output.json(&render::json::syncs(&round)),
-                Form::Html => output.print(&render::html::sheets(&round)),
-                _ => output.print(&render::status::syncs(&round)),
+                Form::Json => output.json(&render::json::syncs(&round, true)),
+                Form::Html => output.print(&render::html::sheets(&round, true)),
+                _ => output.print(&render::status::syncs(&round, true)),
             }
             Verdict::Done
         }

@@ -12,7 +12,10 @@ use crate::output::Output;
 /// Prints the completions for a shell.
 #[must_use]
 pub fn completions(shell: Shell, output: &Output) -> Verdict {
-    match run(shell, &mut anstream::stdout().lock()) {
+    let mut text = Vec::new();
+    let done = run(shell, &mut text);
+    output.print(&String::from_utf8_lossy(&text));
+    match done {
         Ok(verdict) => verdict,
         Err(error) => {
             output.note(&format!("error: {error}"));

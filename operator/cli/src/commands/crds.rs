@@ -10,7 +10,10 @@ use crate::output::Output;
 /// Prints all definitions, or writes a file for each.
 #[must_use]
 pub fn crds(directory: Option<&Path>, output: &Output) -> Verdict {
-    match run(directory, &mut anstream::stdout().lock()) {
+    let mut text = Vec::new();
+    let done = run(directory, &mut text);
+    output.print(&String::from_utf8_lossy(&text));
+    match done {
         Ok(verdict) => verdict,
         Err(error) => {
             output.note(&format!("error: {error}"));

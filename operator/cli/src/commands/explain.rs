@@ -17,15 +17,12 @@ const WIDTH: usize = 96;
 /// Explains one reason, or lists all.
 #[must_use]
 pub fn explain(word: Option<&str>, output: &output::Output) -> Verdict {
-    let mut err = anstream::stderr().lock();
+    let mut text = Vec::new();
+    let mut err = anstream::stderr();
     // A reader that went away has read enough.
-    run(
-        word,
-        output.form(),
-        &mut anstream::stdout().lock(),
-        &mut err,
-    )
-    .unwrap_or_default()
+    let verdict = run(word, output.form(), &mut text, &mut err).unwrap_or_default();
+    output.print(&String::from_utf8_lossy(&text));
+    verdict
 }
 
 fn run(

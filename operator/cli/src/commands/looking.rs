@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use opendoor_door_os::Building;
 use opendoor_reconciler::look::Look;
+use opendoor_reconciler::pass::PassError;
 use opendoor_reconciler::ports::Clock as _;
 use opendoor_reconciler::published::{Published, Seen};
+use opendoor_reconciler::round::RoundReport;
 
 use crate::args::Output as Form;
 use crate::connect::Wish;
@@ -79,13 +81,7 @@ pub async fn status(wish: &Wish, output: &Output) -> Result<Verdict, SessionErro
         Form::Json => output.json(&render::json::status(&properties)),
         _ => output.print(&render::status::conditions(&properties)),
     }
-    tell_failures(&report, output);
-    Ok(Verdict::worst(report.passes.iter().map(
-        |(_, pass)| match pass {
-            Ok(_) => Verdict::Done,
-            Err(error) => crate::exit::of_error(error),
-        },
-    )))
+    Ok(tell_look(&report, None, output))
 }
 
 /// `who`.
@@ -94,22 +90,32 @@ pub async fn status(wish: &Wish, output: &Output) -> Result<Verdict, SessionErro
 /// DOOR OS or the state cannot be read.
 pub async fn who(wish: &Wish, what: &str, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_look(wish).await?;
-    let report = session.look().await?;
+    let (report, failure) = session.look_or_recall().await?;
     output.banner(&session.connection);
     let now = session.connection.now();
     let answer = crate::who::find(&report, what, now);
-    tell_failures(&report, output);
-    let Some(answer) = answer else {
+    let verdict = tell_look(&report, failure, output);
+    let complete = verdict < Verdict::CannotTell;
+    let Some(mut answer) = answer else {
+        if complete {
+            output.note(&format!(
+                "error: no door and no partner \"{what}\" is known here. Write the name as DOOR OS shows it, or the uuid."
+            ));
+            return Ok(Verdict::Error);
+        }
         output.note(&format!(
-            "error: no door and no partner \"{what}\" is known here. Write the name as DOOR OS shows it, or the uuid."
+            "error: no door and no partner \"{what}\" was seen, and not every door could be looked at."
         ));
-        return Ok(Verdict::Error);
+        return Ok(verdict);
     };
+    if !complete {
+        answer.notes.push(String::from(render::status::NOT_ALL));
+    }
     match output.form() {
         Form::Json => output.json(&render::json::who(&answer)),
         _ => output.print(&render::status::who(&answer)),
     }
-    Ok(Verdict::Done)
+    Ok(verdict)
 }
 
 /// `sync list`.
@@ -118,21 +124,17 @@ pub async fn who(wish: &Wish, what: &str, output: &Output) -> Result<Verdict, Se
 /// DOOR OS or the state cannot be read.
 pub async fn sync_list(wish: &Wish, output: &Output) -> Result<Verdict, SessionError> {
     let session = Session::to_look(wish).await?;
-    let report = session.look().await?;
+    let (report, failure) = session.look_or_recall().await?;
     output.banner(&session.connection);
+    let verdict = tell_look(&report, failure, output);
+    // A Property that never had its building owes nothing there.
+    let complete = verdict < Verdict::CannotTell;
     match output.form() {
-        Form::Json => output.json(&render::json::syncs(&report)),
-        Form::Html => output.print(&render::html::sheets(&report)),
-        _ => output.print(&render::status::syncs(&report)),
+        Form::Json => output.json(&render::json::syncs(&report, complete)),
+        Form::Html => output.print(&render::html::sheets(&report, complete)),
+        _ => output.print(&render::status::syncs(&report, complete)),
     }
-    tell_failures(&report, output);
-    Ok(Verdict::worst(report.passes.iter().map(
-        |(_, pass)| match pass {
-            Ok(pass) if pass.after.complete => Verdict::Done,
-            Ok(_) => Verdict::CannotTell,
-            Err(error) => crate::exit::of_error(error),
-        },
-    )))
+    Ok(verdict)
 }
 
 /// `email`.
@@ -143,12 +145,13 @@ pub async fn email(wish: &Wish, output: &Output) -> Result<Verdict, SessionError
     let session = Session::to_look(wish).await?;
     let report = session.look().await?;
     output.banner(&session.connection);
+    let verdict = tell_look(&report, None, output);
+    let complete = verdict == Verdict::Done;
     match output.form() {
-        Form::Json => output.json(&render::email::as_json(&report)),
-        _ => output.print(&render::email::round(&report)),
+        Form::Json => output.json(&render::email::as_json(&report, complete)),
+        _ => output.print(&render::email::round(&report, complete)),
     }
-    tell_failures(&report, output);
-    Ok(Verdict::Done)
+    Ok(verdict)
 }
 
 /// `import`: the buildings, or one building's live state as YAML.
@@ -262,8 +265,35 @@ async fn publish(
     Ok(Verdict::Done)
 }
 
+/// Says what could not be looked at, and what that means.
+pub(super) fn tell_look(
+    report: &RoundReport,
+    failure: Option<PassError>,
+    output: &Output,
+) -> Verdict {
+    tell_failures(report, output);
+    for (target, pass) in &report.passes {
+        if let Ok(pass) = pass
+            && let Some(why) = &pass.observed.incomplete
+        {
+            output.note(&format!(
+                "error: {}: the list from DOOR OS was not provably complete: {why}",
+                target.property
+            ));
+        }
+    }
+    let verdict = Verdict::of_look(report);
+    match failure {
+        Some(error) => {
+            output.note(&format!("error: {error}"));
+            verdict.and(Verdict::Error)
+        }
+        None => verdict,
+    }
+}
+
 /// Says which properties could not be looked at.
-fn tell_failures(report: &opendoor_reconciler::round::RoundReport, output: &Output) {
+fn tell_failures(report: &RoundReport, output: &Output) {
     for (target, pass) in &report.passes {
         if let Err(error) = pass {
             output.note(&format!("error: {}: {error}", target.property));

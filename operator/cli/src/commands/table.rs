@@ -12,6 +12,7 @@ use crate::commands::change::{self, Against};
 use crate::connect::on_one_thread;
 use crate::exit::Verdict;
 use crate::output::Output;
+use crate::session::check_path;
 
 /// Plans the YAML of a directory against a table of doors, or a snapshot.
 pub fn plan(path: &Path, file: &Path, against: Against<'_>, output: &Output) -> Verdict {
@@ -30,9 +31,7 @@ fn made(
     against: Against<'_>,
     output: &Output,
 ) -> Result<Verdict, String> {
-    if !path.exists() {
-        return Err(format!("{} is not there", path.display()));
-    }
+    check_path(path).map_err(|error| error.to_string())?;
     let bytes = std::fs::read(file)
         .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     // A table begins with the names of its columns.

@@ -56,16 +56,16 @@ pub fn letters(report: &RoundReport) -> Vec<Letter> {
         .collect()
 }
 
-/// The e-mails that are due, to copy.
+/// The e-mails that are due, to copy. Where not every property was looked at, they are not `complete`.
 #[must_use]
-pub fn round(report: &RoundReport) -> String {
-    text(&letters(report))
+pub fn round(report: &RoundReport, complete: bool) -> String {
+    text(&letters(report), complete)
 }
 
 /// The e-mails that are due, as JSON.
 #[must_use]
-pub fn as_json(report: &RoundReport) -> Value {
-    json!({ "schemaVersion": 1, "emails": letters(report) })
+pub fn as_json(report: &RoundReport, complete: bool) -> Value {
+    json!({ "schemaVersion": 1, "complete": complete, "emails": letters(report) })
 }
 
 fn of_pass(pass: &PassReport) -> Vec<Letter> {
@@ -127,9 +127,10 @@ fn of_pass(pass: &PassReport) -> Vec<Letter> {
         .collect()
 }
 
-fn text(letters: &[Letter]) -> String {
+fn text(letters: &[Letter], complete: bool) -> String {
     let due = match letters.len() {
-        0 => return String::from("No e-mail is due.\n"),
+        0 if complete => return String::from("No e-mail is due.\n"),
+        0 => return String::from("Whether an e-mail is due cannot be told.\n"),
         1 => String::from("1 e-mail is due. It"),
         more => format!("{more} e-mails are due. Each"),
     };
@@ -146,6 +147,9 @@ fn text(letters: &[Letter]) -> String {
             letter.subject, letter.body, letter.why
         ));
     }
+    if !complete {
+        text.push_str("\nNot everything could be looked at: there may be more.\n");
+    }
     text
 }
 
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn each_e_mail_can_be_copied_whole() {
         assert_eq!(
-            round(&looked(busy())),
+            round(&looked(busy()), true),
             "\
 2 e-mails are due. Each must come from an address with portfolio manager permissions for the property; DOOR rejects others.
 
@@ -178,7 +182,11 @@ Please disable the partner OldCo at our property Harbor Point. It is unassigned 
 Why: OldCo is no longer declared at Harbor Point; no door, key or lock there references it any more. Since 2026-06-01 07:00 UTC.
 "
         );
-        assert_eq!(round(&looked(empty())), "No e-mail is due.\n");
+        assert_eq!(round(&looked(empty()), true), "No e-mail is due.\n");
+        assert_eq!(
+            round(&looked(empty()), false),
+            "Whether an e-mail is due cannot be told.\n"
+        );
     }
 
     #[test]
@@ -187,13 +195,13 @@ Why: OldCo is no longer declared at Harbor Point; no door, key or lock there ref
         for waiting in &mut plan.waiting {
             waiting.partner = String::from("CleanCo\nBcc: x@example.com");
         }
-        let text = round(&looked(plan));
+        let text = round(&looked(plan), true);
         assert!(!text.contains("\nBcc"), "{text}");
     }
 
     #[test]
     fn json_names_the_purpose() {
-        let json = as_json(&looked(busy()));
+        let json = as_json(&looked(busy()), true);
         let purposes: Vec<&Value> = json["emails"]
             .as_array()
             .unwrap()

@@ -4,8 +4,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use opendoor_planner::plan::Waiting;
 use opendoor_reconciler::round::RoundReport;
 
-use super::view::View;
-use super::waiting::{door_of, syncs};
+use super::status::NOT_ALL;
+use super::waiting::{door_of, due, why};
 use super::words::{clean, count, moment};
 
 const STYLE: &str = "\
@@ -21,16 +21,11 @@ section + section { margin-top: 3em; }
 @media print { body { margin: 0; } section + section { break-before: page; margin-top: 0; } }
 ";
 
-/// One sheet for each building that has doors to visit.
+/// One sheet for each building that has doors to visit. Where not every door was looked at, they are not
+/// `complete`.
 #[must_use]
-pub fn sheets(report: &RoundReport) -> String {
-    let view = View::of_round(report, false);
-    let sheets: Vec<(&str, Vec<&Waiting>)> = view
-        .properties
-        .iter()
-        .map(|property| (property.title(), syncs(property.after).collect::<Vec<_>>()))
-        .filter(|(_, due)| !due.is_empty())
-        .collect();
+pub fn sheets(report: &RoundReport, complete: bool) -> String {
+    let sheets = due(report);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -40,10 +35,16 @@ pub fn sheets(report: &RoundReport) -> String {
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                @if sheets.is_empty() {
+                @if !complete {
+                    p { strong { (NOT_ALL) } }
+                }
+                @if sheets.is_empty() && complete {
                     h1 { "No Door Sync is due." }
                 }
-                @for (building, due) in &sheets {
+                @if sheets.is_empty() && !complete {
+                    h1 { "Whether a Door Sync is due cannot be told." }
+                }
+                @for (_, building, due) in &sheets {
                     (sheet(building, due))
                 }
             }
@@ -77,7 +78,7 @@ fn sheet(building: &str, due: &[&Waiting]) -> Markup {
                             td.tick { "\u{2610}" }
                             td { (door_of(waiting)) }
                             td { (clean(&waiting.partner)) }
-                            td { (waiting.reason.meaning()) }
+                            td { (why(waiting)) }
                             td { @if let Some(since) = waiting.since { (moment(since)) } }
                             td { @if let Some(deadline) = waiting.deadline { (moment(deadline)) } }
                         }
@@ -95,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_building_is_one_sheet_with_a_box_to_tick() {
-        let page = sheets(&looked(busy()));
+        let page = sheets(&looked(busy()), true);
         assert!(page.starts_with("<!DOCTYPE html>"), "{page}");
         assert!(
             page.contains(
@@ -116,7 +117,9 @@ mod tests {
     fn names_are_escaped_and_nothing_due_is_said() {
         let mut plan = busy();
         plan.building = String::from("<b>Harbor</b>");
-        assert!(sheets(&looked(plan)).contains("<h1>&lt;b&gt;Harbor&lt;/b&gt;</h1>"));
-        assert!(sheets(&looked(empty())).contains("No Door Sync is due."));
+        assert!(sheets(&looked(plan), true).contains("<h1>&lt;b&gt;Harbor&lt;/b&gt;</h1>"));
+        assert!(sheets(&looked(empty()), true).contains("No Door Sync is due."));
+        let partly = sheets(&looked(empty()), false);
+        assert!(partly.contains("cannot be told") && !partly.contains("No Door Sync"));
     }
 }

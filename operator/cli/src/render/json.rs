@@ -3,14 +3,16 @@
 mod change;
 
 use opendoor_planner::owner::Cause;
-use opendoor_planner::plan::{HandMade, Named, Refusal, Step, Waiting, WaitingKind};
+use opendoor_planner::plan::{HandMade, Named, Refusal, Step, Waiting};
 use opendoor_reconciler::round::RoundReport;
 use opendoor_reconciler::table::TablePlan;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::refused;
 use super::status::Looked;
 use super::view::{Became, Outside, View};
+use super::waiting::due;
 use crate::who::Answer;
 
 pub use change::change;
@@ -40,23 +42,17 @@ pub fn drift(report: &RoundReport) -> Value {
     round(report, false)
 }
 
-/// The Door Syncs that are due.
+/// The Door Syncs that are due. Where not every door was looked at, they are not `complete`.
 #[must_use]
-pub fn syncs(report: &RoundReport) -> Value {
-    let view = View::of_round(report, false);
-    let waiting: Vec<Value> = view
-        .properties
+pub fn syncs(report: &RoundReport, complete: bool) -> Value {
+    let waiting: Vec<Value> = due(report)
         .iter()
-        .flat_map(|property| {
-            property
-                .after
-                .waiting
-                .iter()
-                .filter(|waiting| waiting.kind == WaitingKind::Sync)
-                .map(|entry| waiting_json(&property.after.name, entry, Uuids::Known))
+        .flat_map(|(property, _, waiting)| {
+            let waiting = waiting.iter();
+            waiting.map(|entry| waiting_json(property, entry, Uuids::Known))
         })
         .collect();
-    json!({ "schemaVersion": 1, "waiting": waiting })
+    json!({ "schemaVersion": 1, "complete": complete, "waiting": waiting })
 }
 
 /// The conditions of every object.
@@ -165,6 +161,10 @@ fn document(view: &View<'_>, uuids: Uuids) -> Value {
                 .map(|made| made_json(name, made, uuids)),
         );
     }
+    for unseen in view.unseen {
+        let entries = unseen.waiting.iter();
+        waiting.extend(entries.map(|entry| waiting_json(&unseen.property, entry, uuids)));
+    }
     refusals.extend(view.problems.iter().map(problem_json));
     json!({
         "schemaVersion": 1,
@@ -194,6 +194,16 @@ fn step_json(property: &str, step: &Step, became: Option<Became<'_>>, uuids: Uui
     });
     if let (Some(became), Some(fields)) = (became, value.as_object_mut()) {
         fields.insert(String::from("result"), json!(became.as_str()));
+        let (code, message) = match became {
+            Became::Refused(code) => (Some(code), Some(refused::message(step, code))),
+            Became::NotSent(why) => (None, Some(why.to_owned())),
+            _ => (None, None),
+        };
+        // Why it was not done, where DOOR OS or the way there said so.
+        if let Some(message) = message {
+            fields.insert(String::from("code"), json!(code));
+            fields.insert(String::from("message"), json!(message));
+        }
     }
     value
 }

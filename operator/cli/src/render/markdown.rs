@@ -11,7 +11,7 @@ use super::rows::Row;
 use super::settings::Changed;
 use super::text::totals;
 use super::view::{PropertyView, View};
-use super::waiting::errands;
+use super::waiting::{errands, errands_unseen};
 use super::words::count;
 
 use page::{Page, code, escape};
@@ -195,7 +195,13 @@ fn differences(page: &mut Page, rows: &[Row]) {
 }
 
 fn people(page: &mut Page, view: &View<'_>) {
-    let errands: Vec<_> = view.properties.iter().flat_map(errands).collect();
+    let unseen = view.unseen.iter().flat_map(errands_unseen);
+    let errands: Vec<_> = view
+        .properties
+        .iter()
+        .flat_map(errands)
+        .chain(unseen)
+        .collect();
     if errands.is_empty() {
         return;
     }

@@ -7,6 +7,7 @@ pub mod email;
 pub mod html;
 pub mod json;
 pub mod markdown;
+pub mod refused;
 pub mod rows;
 pub mod settings;
 pub mod status;

@@ -4,6 +4,7 @@
 use opendoor_planner::plan::{Action, HandMade, KeySettings, Refusal, Step, Value};
 use opendoor_planner::reasons::{Class, Reason};
 
+use super::refused;
 use super::settings::{Changed, difference};
 use super::view::{Became, Outside};
 use super::words::{clean, count, place};
@@ -63,7 +64,10 @@ impl Row {
                     became,
                     Some(Became::Refused(_) | Became::Unknown | Became::NotSent(_))
                 ),
-            message: String::new(),
+            message: match became {
+                Some(Became::Refused(code)) => refused::message(step, code),
+                _ => String::new(),
+            },
             difference: difference(&step.before, &step.after),
         }
     }
@@ -88,6 +92,14 @@ impl Row {
             .map(|cause| format!("{} {}", cause.kind, cause.name))
             .filter(|object| object.trim() != "");
         let mut row = Self::wrong(problem.reason, &problem.message);
+        if problem.failed {
+            row = Self {
+                remark: problem
+                    .reason
+                    .map_or_else(|| String::from("ERROR"), |reason| format!("ERROR {reason}")),
+                ..Self::wrong(None, &problem.message)
+            };
+        }
         let about = match (object, &problem.property) {
             (Some(object), _) => object,
             (None, Some(property)) => format!("Property {property}"),
@@ -189,6 +201,8 @@ pub struct Effects<'a> {
     pub restores: bool,
     /// Doors to visit afterwards.
     pub visits: usize,
+    /// They are known to be offline.
+    pub offline: bool,
     /// Who opens them until then.
     pub loser: &'a str,
 }
@@ -220,8 +234,9 @@ impl Effects<'_> {
         }
         if self.visits > 0 {
             let them = if self.visits == 1 { "it" } else { "them" };
+            let offline = if self.offline { "offline: " } else { "" };
             parts.push(format!(
-                "offline: {}; {} opens {them} until then",
+                "{offline}{}; {} opens {them} until then",
                 count(self.visits, "visit", "visits"),
                 clean(self.loser)
             ));
@@ -303,6 +318,7 @@ fn remark(step: &Step, became: Option<Became<'_>>) -> String {
         holders: step.holders_affected,
         restores: step.restores,
         visits: step.visits.len(),
+        offline: step.offline,
         loser: loser(step),
     };
     parts.extend(effects.words());

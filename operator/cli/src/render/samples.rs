@@ -63,6 +63,7 @@ pub fn door_step(action: Action, number: u128, name: &str, before: Value, after:
         irreversible: false,
         holders_affected: None,
         visits: Vec::new(),
+        offline: true,
         held: None,
         still_opens_by: Vec::new(),
         cause: cause("DoorAssignment", "parcel-runner", 7, None),

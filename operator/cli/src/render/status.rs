@@ -11,8 +11,7 @@ use opendoor_reconciler::round::RoundReport;
 
 use super::style::{STRONG, paint};
 use super::tables::table;
-use super::view::View;
-use super::waiting::{door_of, syncs as due};
+use super::waiting::{door_of, due};
 use super::words::{clean, count, list, moment, wrap};
 use crate::who::{Answer, Row};
 
@@ -188,6 +187,7 @@ pub fn who(answer: &Answer) -> String {
 fn granted_by(row: &Row) -> String {
     let ways = match (row.granted_by.as_slice(), row.opens) {
         ([], "STILL") => String::from("nothing any more"),
+        ([], _) if row.reason == Reason::ObservationIncomplete => String::from("it cannot be told"),
         ([], _) if row.declared_by.is_empty() => String::from("nothing any more"),
         ([], "not yet") => String::from("nothing yet"),
         ([], _) => String::from("it cannot be told"),
@@ -200,13 +200,16 @@ fn granted_by(row: &Row) -> String {
     }
 }
 
-/// The doors to visit.
+/// Said where not everything could be looked at.
+pub const NOT_ALL: &str = "Not every door could be looked at: there may be more.";
+
+/// The doors to visit. Where not every door was looked at, they are not `complete`.
 #[must_use]
-pub fn syncs(report: &RoundReport) -> String {
-    let view = View::of_round(report, false);
+pub fn syncs(report: &RoundReport, complete: bool) -> String {
     let mut blocks = Vec::new();
-    for property in &view.properties {
-        let rows: Vec<Vec<String>> = due(property.after)
+    for (_, building, waiting) in due(report) {
+        let rows: Vec<Vec<String>> = waiting
+            .iter()
             .map(|waiting| {
                 vec![
                     door_of(waiting),
@@ -218,9 +221,6 @@ pub fn syncs(report: &RoundReport) -> String {
                 ]
             })
             .collect();
-        if rows.is_empty() {
-            continue;
-        }
         let mut doors: Vec<&str> = rows
             .iter()
             .filter_map(|row| row.first())
@@ -230,7 +230,7 @@ pub fn syncs(report: &RoundReport) -> String {
         doors.dedup();
         blocks.push(format!(
             "{}   {}\n{}",
-            title(property.title()),
+            title(building),
             count(doors.len(), "door to visit", "doors to visit"),
             table(
                 &["DOOR", "STILL OPENS FOR", "BY", "REASON", "SINCE", "DUE"],
@@ -238,8 +238,14 @@ pub fn syncs(report: &RoundReport) -> String {
             )
         ));
     }
-    if blocks.is_empty() {
+    if blocks.is_empty() && complete {
         return String::from("No Door Sync is due.\n");
+    }
+    if blocks.is_empty() {
+        return String::from("Whether a Door Sync is due cannot be told.\n");
+    }
+    if !complete {
+        blocks.push(format!("{NOT_ALL}\n"));
     }
     blocks.push(String::from(
         "Perform a Door Sync at each in the DOOR App. The list shortens when DOOR OS proves it; where it cannot, say so with\n\
@@ -363,7 +369,7 @@ Whether its lock accepts others as well is not known. See: opendoor explain Hist
 
     #[test]
     fn the_sync_list_names_door_partner_and_times() {
-        let text = plain(&syncs(&looked(busy())));
+        let text = plain(&syncs(&looked(busy()), true));
         assert!(
             text.starts_with(
                 "\
@@ -374,6 +380,10 @@ Garage Gate  Parcel Runner    door  DoorSyncRequired  2026-06-01 07:00 UTC  2026
             ),
             "{text}"
         );
-        assert_eq!(syncs(&looked(empty())), "No Door Sync is due.\n");
+        assert_eq!(syncs(&looked(empty()), true), "No Door Sync is due.\n");
+        assert_eq!(
+            syncs(&looked(empty()), false),
+            "Whether a Door Sync is due cannot be told.\n"
+        );
     }
 }

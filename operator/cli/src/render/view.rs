@@ -15,6 +15,9 @@ use opendoor_reconciler::pass::{PassError, PassReport, StepResult};
 use opendoor_reconciler::round::RoundReport;
 use opendoor_reconciler::snapshot::Unreadable;
 use opendoor_reconciler::table::TablePlan;
+use opendoor_reconciler::unseen::Unseen;
+
+use crate::exit::{Verdict, of_error};
 
 /// What there is to print.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ pub struct View<'a> {
     pub properties: Vec<PropertyView<'a>>,
     /// What is wrong beside any plan.
     pub problems: Vec<Outside>,
+    /// Properties that were not looked at, as last known.
+    pub unseen: &'a [Unseen],
     /// Things worth saying that change nothing.
     pub notes: &'a [String],
     /// Whether steps were performed.
@@ -55,6 +60,8 @@ pub struct Outside {
     pub message: String,
     /// Where.
     pub cause: Option<Cause>,
+    /// The command could not do its work there: its exit code is that of an error.
+    pub failed: bool,
 }
 
 /// What became of a step.
@@ -108,6 +115,7 @@ impl<'a> View<'a> {
         Self {
             properties,
             problems: outside(report),
+            unseen: &report.unseen,
             notes: &report.notes,
             performed,
         }
@@ -133,6 +141,7 @@ impl<'a> View<'a> {
                 .chain(strays(&planned.strays))
                 .chain(unreadable(&planned.unreadable))
                 .collect(),
+            unseen: &[],
             notes: &[],
             performed: false,
         }
@@ -180,7 +189,15 @@ impl<'a> PropertyView<'a> {
     /// Whether DOOR OS was seen whole, every time.
     #[must_use]
     pub fn complete(&self) -> bool {
-        self.plan.complete && self.after.complete
+        self.plan.complete && self.read_back()
+    }
+
+    /// Whether the last look showed everything: a read-back that failed is a refusal of its own.
+    #[must_use]
+    pub fn read_back(&self) -> bool {
+        let mut refusals = self.after.refusals.iter();
+        self.after.complete
+            && !refusals.any(|refusal| refusal.reason == Reason::ObservationIncomplete)
     }
 }
 
@@ -212,6 +229,7 @@ fn outside(report: &RoundReport) -> Vec<Outside> {
             reason: reason_of(error),
             message: error.to_string(),
             cause: None,
+            failed: of_error(error) == Verdict::Error,
         })
     });
     failed
@@ -227,6 +245,7 @@ fn not_passed(all: &[NotPassed]) -> impl Iterator<Item = Outside> {
         reason: Some(other.problem.reason),
         message: other.problem.message.clone(),
         cause: Some(other.problem.cause.clone()),
+        failed: false,
     })
 }
 
@@ -236,6 +255,7 @@ fn strays(all: &[Problem]) -> impl Iterator<Item = Outside> {
         reason: Some(problem.reason),
         message: problem.message.clone(),
         cause: Some(problem.cause.clone()),
+        failed: false,
     })
 }
 
@@ -251,6 +271,7 @@ fn unreadable(all: &[Unreadable]) -> impl Iterator<Item = Outside> {
             line: unreadable.line,
             column: unreadable.column,
         }),
+        failed: false,
     })
 }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use opendoor_planner::plan::{Plan, Waiting, WaitingKind};
 use opendoor_planner::reasons::Reason;
+use opendoor_reconciler::round::RoundReport;
+use opendoor_reconciler::unseen::Unseen;
 
-use super::view::PropertyView;
+use super::view::{PropertyView, View};
 use super::words::{clean, count, list, moment};
 
 /// One thing people have to do.
@@ -23,9 +25,9 @@ pub fn errands(property: &PropertyView<'_>) -> Vec<Errand> {
     let plan = property.after;
     let title = clean(property.title());
     let mut errands: Vec<Errand> = syncs(plan)
-        .map(|waiting| Errand {
-            label: "SYNC",
-            text: format!("{}{}", sync(property, waiting), when(waiting)),
+        .map(|waiting| {
+            let uuid = waiting.door.as_ref().and_then(|door| door.uuid);
+            visit(waiting, uuid.and_then(|uuid| property.connected(uuid)))
         })
         .collect();
     for waiting in of_kind(plan, WaitingKind::Email) {
@@ -54,9 +56,52 @@ pub fn errands(property: &PropertyView<'_>) -> Vec<Errand> {
     errands
 }
 
+/// What people have to do at a property that was not looked at, as last known.
+#[must_use]
+pub fn errands_unseen(unseen: &Unseen) -> Vec<Errand> {
+    let waiting = unseen.waiting.iter();
+    waiting.map(|waiting| visit(waiting, None)).collect()
+}
+
+fn visit(waiting: &Waiting, connected: Option<bool>) -> Errand {
+    Errand {
+        label: "SYNC",
+        text: format!("{}{}", sync(waiting, connected), when(waiting)),
+    }
+}
+
+/// Why a Door Sync is due, for a person who goes there.
+#[must_use]
+pub fn why(waiting: &Waiting) -> &'static str {
+    match waiting.reason {
+        Reason::ObservationIncomplete => "As last known: the door could not be looked at now.",
+        reason => reason.meaning(),
+    }
+}
+
 /// The Door Syncs that are due.
 pub fn syncs(plan: &Plan) -> impl Iterator<Item = &Waiting> {
     of_kind(plan, WaitingKind::Sync)
+}
+
+/// The Door Syncs that are due by property, with the building's name; also of what was not looked at.
+#[must_use]
+pub fn due(report: &RoundReport) -> Vec<(&str, &str, Vec<&Waiting>)> {
+    let view = View::of_round(report, false);
+    let mut due: Vec<_> = view
+        .properties
+        .iter()
+        .map(|property| {
+            let waiting = syncs(property.after).collect();
+            (property.after.name.as_str(), property.title(), waiting)
+        })
+        .collect();
+    due.extend(view.unseen.iter().map(|unseen| {
+        let waiting: Vec<&Waiting> = unseen.waiting.iter().collect();
+        (unseen.property.as_str(), unseen.building.as_str(), waiting)
+    }));
+    due.retain(|(_, _, waiting)| !waiting.is_empty());
+    due
 }
 
 /// What waits of one kind.
@@ -97,14 +142,13 @@ pub fn door_of(waiting: &Waiting) -> String {
         .map_or_else(String::new, |door| clean(&door.name).into_owned())
 }
 
-fn sync(property: &PropertyView<'_>, waiting: &Waiting) -> String {
+fn sync(waiting: &Waiting, connected: Option<bool>) -> String {
     const GO: &str = "Perform a Door Sync there in the DOOR App.";
     let door = door_of(waiting);
     let partner = clean(&waiting.partner);
-    let uuid = waiting.door.as_ref().and_then(|door| door.uuid);
     match waiting.reason {
         Reason::DoorSyncRequired => {
-            let state = match uuid.and_then(|uuid| property.connected(uuid)) {
+            let state = match connected {
                 Some(false) => "is offline",
                 _ => "has not synced",
             };
@@ -120,6 +164,9 @@ fn sync(property: &PropertyView<'_>, waiting: &Waiting) -> String {
         Reason::DoorGone => format!(
             "{door} is no longer in DOOR OS, and its lock may still let {partner} in. Make sure that its device was \
              deactivated, then attest it."
+        ),
+        Reason::ObservationIncomplete => format!(
+            "{door} could not be looked at: as last known, {partner} can STILL OPEN it. {GO}"
         ),
         Reason::HistoryUnknown => {
             format!("{door}: whether its lock still lets {partner} in is not known. {GO}")

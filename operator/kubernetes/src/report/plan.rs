@@ -133,6 +133,7 @@ mod tests {
             holders_affected: None,
             visits: Vec::new(),
             held,
+            offline: false,
             still_opens_by: Vec::new(),
             cause: Cause::of(&owner),
             owner,

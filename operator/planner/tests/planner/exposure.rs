@@ -219,6 +219,23 @@ fn a_debt_survives_its_object_and_names_it() {
 }
 
 #[test]
+fn a_debt_survives_a_list_that_came_short() {
+    let mut world = removed(false);
+    let due = waiting(&world.plan());
+    world.observed.doors.clear();
+    world.observed.incomplete = Some("cut".to_owned());
+    let plan = world.plan();
+    assert_eq!(waiting(&plan).len(), due.len());
+    assert!(
+        plan.waiting
+            .iter()
+            .any(|waiting| waiting.reason == Reason::ObservationIncomplete)
+    );
+    attest(&mut world.ledger, door("Pool"), world.now);
+    assert_eq!(waiting(&world.plan()), [""; 0]);
+}
+
+#[test]
 fn a_door_removed_by_key_and_by_hand_on_the_door_is_one_visit() {
     let mut world = World::good();
     world.row("Unit 101").connected = Some(false);

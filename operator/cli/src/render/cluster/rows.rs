@@ -89,6 +89,7 @@ fn remark(action: Option<Action>, step: &PlannedStep) -> String {
             holders: step.holders_affected,
             restores: false,
             visits: usize::try_from(step.door_visits.unwrap_or_default()).unwrap_or(usize::MAX),
+            offline: false,
             loser: loser.unwrap_or(partner),
         };
         parts.extend(effects.words());
@@ -122,6 +123,7 @@ pub(super) fn of_refusal(refused: &RefusedStep) -> Row {
                 reason: None,
                 message: refused.message.clone(),
                 cause,
+                failed: false,
             });
             Row {
                 mark: 'x',

@@ -129,7 +129,7 @@ fn what_is_left_is_named_as_in_a_plan_made_here() {
 Harbor Point   harbor/harbor-point
   30 grants, 1 removal, 1 key to change, 1 refusal
   + Mail Room    Parcel Runner          DoorAssignment/parcel
-  - Garage Gate  Parcel Runner -> none  DoorAssignment/parcel  offline: 1 visit; Parcel Runner opens it until then
+  - Garage Gate  Parcel Runner -> none  DoorAssignment/parcel  1 visit; Parcel Runner opens it until then
   ~ key \"Tours\"  TourPass               DoorAssignment/parcel  3 people hold it
       - door: Gym
       + door: Pool

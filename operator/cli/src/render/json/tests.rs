@@ -67,6 +67,26 @@ fn a_plan_is_one_document_of_the_fixed_shape() {
 }
 
 #[test]
+fn a_write_that_was_refused_says_the_call_the_code_and_what_to_do() {
+    let refused = [("f-2", StepResult::Refused(String::from("FORBIDDEN")))];
+    let document = round(&one(pass(day(), empty(), &refused)), true);
+    let step = &document["steps"][0];
+    assert_eq!(
+        (&step["result"], &step["code"]),
+        (&json!("refused"), &json!("FORBIDDEN"))
+    );
+    let message = step["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("PUT /v1/doors/{uuid}/partner answered FORBIDDEN: ")
+            && message.contains("ask a portfolio manager"),
+        "{message}"
+    );
+    let applied = [("f-2", StepResult::Applied)];
+    let document = round(&one(pass(day(), empty(), &applied)), true);
+    assert_eq!(document["steps"][0].get("message"), None);
+}
+
+#[test]
 fn people_and_hand_made_changes_are_entries_of_their_own() {
     let document = round(&looked(busy()), false);
     assert_eq!(document["properties"][0]["holdId"], "h-77aa");
@@ -99,7 +119,7 @@ fn people_and_hand_made_changes_are_entries_of_their_own() {
         document["drifted"][0]["owner"],
         "DoorAssignment/parcel-runner"
     );
-    let only = syncs(&looked(busy()));
+    let only = syncs(&looked(busy()), true);
     assert_eq!(only["waiting"].as_array().unwrap().len(), 1);
 }
 

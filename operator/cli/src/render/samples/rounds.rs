@@ -93,6 +93,7 @@ pub fn round(pass: PassReport) -> RoundReport {
         strays: Vec::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),
+        unseen: Vec::new(),
     }
 }
 
@@ -135,6 +136,7 @@ pub fn nothing() -> RoundReport {
         strays: Vec::new(),
         unreadable: Vec::new(),
         notes: Vec::new(),
+        unseen: Vec::new(),
     }
 }
 

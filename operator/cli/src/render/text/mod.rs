@@ -14,7 +14,7 @@ use opendoor_reconciler::table::TablePlan;
 use super::rows::Row;
 use super::style::{DIM, HELD, REFUSED, STRONG, paint};
 use super::view::{PropertyView, View};
-use super::waiting::errands;
+use super::waiting::{errands, errands_unseen};
 use super::words::{clean, count, counts, list, wrap};
 
 pub use change::change;
@@ -71,6 +71,7 @@ fn property(view: &PropertyView<'_>) -> String {
         .iter()
         .map(|(step, became)| Row::of_step(step, *became))
         .collect();
+    say_once(&mut rows);
     rows.extend(view.after.refusals.iter().map(Row::of_refusal));
     if rows.is_empty() {
         text.push_str("  Nothing to do.\n");
@@ -102,6 +103,18 @@ fn property(view: &PropertyView<'_>) -> String {
         text.push_str(&note_lines("note: ", note, 2));
     }
     text
+}
+
+/// Steps that were refused for the same reason say it under the first of them.
+fn say_once(rows: &mut [Row]) {
+    let mut said = String::new();
+    for row in rows {
+        if row.message == said {
+            row.message.clear();
+        } else {
+            said.clone_from(&row.message);
+        }
+    }
 }
 
 fn drift_of(view: &PropertyView<'_>) -> String {
@@ -251,7 +264,15 @@ fn performed(view: &View<'_>) -> Option<String> {
     if not_sent > 0 {
         rest.push(format!("{not_sent} not sent"));
     }
-    let read_back = if applied > 0 { ", each read back" } else { "" };
+    let performed = view.properties.iter().filter(|property| {
+        let results = property.results;
+        results.is_some_and(|results| !results.is_empty())
+    });
+    let read_back = match applied {
+        0 => "",
+        _ if performed.clone().all(PropertyView::read_back) => ", each read back",
+        _ => ", not all read back",
+    };
     let rest = if rest.is_empty() {
         String::new()
     } else {
@@ -266,8 +287,11 @@ fn performed(view: &View<'_>) -> Option<String> {
 /// What people have to do.
 fn people(view: &View<'_>) -> String {
     let mut text = String::new();
-    for property in &view.properties {
-        let errands = errands(property);
+    let seen = view.properties.iter();
+    let seen = seen.map(|property| (property.title(), errands(property)));
+    let unseen = view.unseen.iter();
+    let unseen = unseen.map(|unseen| (unseen.building.as_str(), errands_unseen(unseen)));
+    for (title, errands) in seen.chain(unseen) {
         for errand in errands.iter().take(SHOWN) {
             let label = paint(HELD, format_args!("{:<5}", errand.label));
             text.push_str(&format!("  {label}  {}\n", clean(&errand.text)));
@@ -276,7 +300,7 @@ fn people(view: &View<'_>) -> String {
             text.push_str(&format!(
                 "  and {} more at {}: opendoor sync list, opendoor email\n",
                 errands.len() - SHOWN,
-                clean(property.title())
+                clean(title)
             ));
         }
     }

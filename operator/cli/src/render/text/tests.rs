@@ -1,10 +1,11 @@
 use opendoor_planner::plan::{Plan, Summary};
 use opendoor_planner::reasons::Reason;
-use opendoor_reconciler::pass::StepResult;
+use opendoor_reconciler::pass::{PassError, StepResult};
 
 use super::{drift, plans, round};
+use crate::exit::Verdict;
 use crate::render::samples::{
-    busy, day, empty, looked, nothing, pass, round as one, tabled, troubled, waiting,
+    busy, day, empty, failed, looked, nothing, pass, round as one, tabled, troubled, waiting,
 };
 use crate::render::style::plain;
 
@@ -93,6 +94,12 @@ fn after_performing_it_says_what_became_of_each() {
         text.contains("REFUSED by DOOR OS: PARTNER_NOT_AUTHORIZED"),
         "{text}"
     );
+    assert!(
+        text.contains(
+            "PUT /v1/doors/{uuid}/partner answered PARTNER_NOT_AUTHORIZED: DOOR has not authorised"
+        ),
+        "{text}"
+    );
     assert!(text.contains("ANSWER LOST OutcomeUnknown"), "{text}");
     assert!(
         text.contains("Applied 1 of 3, each read back; 1 refused by DOOR OS and 1 answer lost, which the next pass settles.\n"),
@@ -147,6 +154,31 @@ fn what_belongs_to_no_plan_is_listed_too() {
 note: simulator.yaml was skipped
 "#
     );
+}
+
+#[test]
+fn what_exits_as_an_error_is_called_one() {
+    let unreachable = opendoor_door_os::Error::Unreachable {
+        call: "GET /v1/doors",
+        attempts: 3,
+        detail: String::from("refused"),
+    };
+    let report = failed(PassError::DoorOs(unreachable));
+    assert_eq!(Verdict::of_round(&report, false), Verdict::Error);
+    let text = shown(&round(&report, false));
+    assert!(
+        text.starts_with("  x Property harbor-point  ERROR BackendUnavailable\n"),
+        "{text}"
+    );
+    let slowed_down = opendoor_door_os::Error::RateLimited {
+        call: "GET /v1/doors",
+        attempts: 3,
+        retry_after: None,
+    };
+    let report = failed(PassError::DoorOs(slowed_down));
+    assert_eq!(Verdict::of_round(&report, false), Verdict::CannotTell);
+    let text = shown(&round(&report, false));
+    assert!(text.contains("CANNOT TELL BackendUnavailable"), "{text}");
 }
 
 #[test]
