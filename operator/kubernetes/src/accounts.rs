@@ -1,10 +1,11 @@
-//! Accounts at DOOR OS: a connection with credentials from a Secret. One client for each, so that one
-//! limiter and one breaker serve all who use the same credentials.
+//! Accounts at DOOR OS: a connection with credentials from a Secret. Those of one client id share one limiter and one
+//! breaker. A token is shared only by those who bring the same secret: a client id is no secret, and whoever names
+//! somebody else's gets nothing by it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::Api;
 use opendoor_api::Portfolio;
 use opendoor_door_os::{
-    Building, Client, Config as ClientConfig, Credentials, CredentialsSource, DoorOs, Error,
-    HttpOptions, HttpTransport, Secret,
+    Building, Client, Config as ClientConfig, Credentials, DoorOs, Error, HttpOptions,
+    HttpTransport, Secret,
 };
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::ports::{Clock, Ownership};
@@ -39,16 +40,17 @@ pub struct NoAccount {
     pub reason: Reason,
     /// In a sentence.
     pub message: String,
+    /// Whether that is sure. It is not where the API server did not say.
+    pub sure: bool,
 }
 
-/// Credentials that may be renewed while a client uses them.
-#[derive(Clone, Debug)]
-struct Renewable(Arc<Mutex<Credentials>>);
-
-impl CredentialsSource for Renewable {
-    fn read(&self) -> Result<Credentials, String> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(held.clone())
+impl NoAccount {
+    fn for_sure(reason: Reason, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            sure: true,
+        }
     }
 }
 
@@ -60,7 +62,7 @@ pub struct Account {
     pub shard: u8,
     /// Its client.
     pub client: Client<HttpTransport>,
-    credentials: Renewable,
+    credentials: Credentials,
     deadlines: Deadlines,
     /// When they were asked for, and what came. Locked while they are: passes side by side ask once.
     buildings: tokio::sync::Mutex<Option<(Instant, Rc<Vec<Building>>)>>,
@@ -106,12 +108,21 @@ impl Ownership for Account {
 #[derive(Clone)]
 pub struct Route {
     connection: ConnectionConfig,
-    client_id: String,
-    credentials: Renewable,
+    credentials: Credentials,
     /// The shard of this account.
     pub shard: u8,
     /// The Secret is gone; what it held is still in memory.
     pub secret_gone: Option<String>,
+}
+
+impl Route {
+    /// The connection and the client id.
+    fn id(&self) -> (String, String) {
+        (
+            self.connection.name.clone(),
+            self.credentials.client_id.clone(),
+        )
+    }
 }
 
 struct Held {
@@ -127,7 +138,8 @@ pub struct Accounts {
     deadlines: Deadlines,
     metrics: Metrics,
     routes: RefCell<BTreeMap<Name, Rc<Held>>>,
-    open: RefCell<BTreeMap<(String, String), Rc<Account>>>,
+    /// By connection and client id: one for each secret in use.
+    open: RefCell<BTreeMap<(String, String), Vec<Rc<Account>>>>,
 }
 
 impl Accounts {
@@ -162,22 +174,16 @@ impl Accounts {
         let connection = self
             .config
             .connection(&name.namespace, portfolio.spec.connection.as_deref())
-            .map_err(|message| NoAccount {
-                reason: Reason::ConnectionNotOffered,
-                message,
-            })?;
-        let missing = |message: String| NoAccount {
-            reason: Reason::CredentialsMissing,
-            message,
-        };
+            .map_err(|message| NoAccount::for_sure(Reason::ConnectionNotOffered, message))?;
         let secret = portfolio
             .spec
             .credentials_secret_ref
             .as_ref()
             .ok_or_else(|| {
-                missing(format!(
+                let message = format!(
                     "spec.credentialsSecretRef is not set. Name a Secret of this namespace that holds {CLIENT_ID} and {CLIENT_SECRET}."
-                ))
+                );
+                NoAccount::for_sure(Reason::CredentialsMissing, message)
             })?;
         let held = self.routes.borrow().get(name).cloned().filter(|held| {
             held.secret == secret.name && held.route.borrow().connection.name == connection.name
@@ -189,16 +195,16 @@ impl Accounts {
             return Ok(held.route.borrow().clone());
         }
         match self.read(&name.namespace, &secret.name).await {
-            Ok(credentials) => Ok(self.take(name, &secret.name, connection, held, credentials)),
+            Ok(credentials) => Ok(self.take(name, &secret.name, connection, credentials)),
             // What was read before stays in memory: a namespace that goes takes its Secret first, and
             // the removals it asks for still have to be made.
-            Err(message) => match held {
+            Err(why) => match held {
                 Some(held) => {
                     held.read.set(Instant::now());
-                    held.route.borrow_mut().secret_gone = Some(message);
+                    held.route.borrow_mut().secret_gone = Some(why.message);
                     Ok(held.route.borrow().clone())
                 }
-                None => Err(missing(message)),
+                None => Err(why),
             },
         }
     }
@@ -208,41 +214,12 @@ impl Accounts {
         name: &Name,
         secret: &str,
         connection: &ConnectionConfig,
-        held: Option<Rc<Held>>,
         credentials: Credentials,
     ) -> Route {
-        if let Some(held) = held
-            && held.route.borrow().client_id == credentials.client_id
-        {
-            held.read.set(Instant::now());
-            let mut route = held.route.borrow_mut();
-            route.secret_gone = None;
-            *route
-                .credentials
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = credentials;
-            return route.clone();
-        }
-        let id = (connection.name.clone(), credentials.client_id.clone());
-        // Portfolios that share a client id share its client, and so its credentials.
-        let shared = self
-            .open
-            .borrow()
-            .get(&id)
-            .map(|open| open.credentials.clone());
-        let renewable = match shared {
-            Some(shared) => {
-                *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = credentials;
-                shared
-            }
-            None => Renewable(Arc::new(Mutex::new(credentials))),
-        };
         let route = Route {
-            shard: shard_of(&[&id.0, &id.1]),
+            shard: shard_of(&[&connection.name, &credentials.client_id]),
             connection: connection.clone(),
-            client_id: id.1,
-            credentials: renewable,
+            credentials,
             secret_gone: None,
         };
         let held = Rc::new(Held {
@@ -254,25 +231,28 @@ impl Accounts {
         route
     }
 
-    async fn read(&self, namespace: &str, name: &str) -> Result<Credentials, String> {
+    async fn read(&self, namespace: &str, name: &str) -> Result<Credentials, NoAccount> {
+        let missing = |message: String| NoAccount::for_sure(Reason::CredentialsMissing, message);
         let api: Api<KubeSecret> = Api::namespaced(self.kube.clone(), namespace);
         let secret = api
             .get_opt(name)
             .await
-            .map_err(|error| {
-                format!(
+            .map_err(|error| NoAccount {
+                reason: Reason::CredentialsMissing,
+                message: format!(
                     "the Secret \"{name}\" cannot be read: {}",
                     crate::said(&error)
-                )
+                ),
+                sure: false,
             })?
-            .ok_or_else(|| format!("there is no Secret \"{name}\" in this namespace"))?;
+            .ok_or_else(|| missing(format!("there is no Secret \"{name}\" in this namespace")))?;
         let data = secret.data.unwrap_or_default();
         let text = |key: &str| {
             data.get(key)
                 .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
                 .map(|text| text.trim_end_matches(['\r', '\n']))
                 .filter(|text| !text.is_empty())
-                .ok_or_else(|| format!("the Secret \"{name}\" holds no usable {key}"))
+                .ok_or_else(|| missing(format!("the Secret \"{name}\" holds no usable {key}")))
         };
         Ok(Credentials {
             client_id: text(CLIENT_ID)?.to_owned(),
@@ -285,14 +265,42 @@ impl Accounts {
     /// # Errors
     /// A client cannot be made for it.
     pub fn open(&self, route: &Route) -> Result<Rc<Account>, NoAccount> {
-        let id = (route.connection.name.clone(), route.client_id.clone());
-        if let Some(account) = self.open.borrow().get(&id) {
+        let id = route.id();
+        let mut same_id = self.open.borrow().get(&id).cloned().unwrap_or_default();
+        let same = same_id
+            .iter()
+            .find(|account| account.credentials == route.credentials);
+        if let Some(account) = same {
             return Ok(Rc::clone(account));
         }
-        let refused = |message: String| NoAccount {
-            reason: Reason::ConnectionNotOffered,
-            message,
-        };
+        let account = Rc::new(Account {
+            connection: route.connection.name.clone(),
+            shard: route.shard,
+            client: match same_id.first() {
+                Some(other) => other.client.with_credentials(route.credentials.clone()),
+                None => self.client(route)?,
+            },
+            credentials: route.credentials.clone(),
+            deadlines: self.deadlines.clone(),
+            buildings: tokio::sync::Mutex::default(),
+        });
+        // A secret that was rotated is forgotten, and its token with it.
+        same_id.retain(|open| self.leads_to(open));
+        same_id.push(Rc::clone(&account));
+        self.open.borrow_mut().insert(id, same_id);
+        Ok(account)
+    }
+
+    /// Whether any Portfolio leads to an account.
+    fn leads_to(&self, account: &Account) -> bool {
+        self.routes.borrow().values().any(|held| {
+            let route = held.route.borrow();
+            route.connection.name == account.connection && route.credentials == account.credentials
+        })
+    }
+
+    fn client(&self, route: &Route) -> Result<Client<HttpTransport>, NoAccount> {
+        let refused = |message: String| NoAccount::for_sure(Reason::ConnectionNotOffered, message);
         let endpoint = route.connection.endpoint().map_err(refused)?;
         let timeout =
             write_timeout(self.config.lease_duration.length()).min(Duration::from_secs(30));
@@ -301,29 +309,19 @@ impl Accounts {
             addresses: route.connection.addresses(),
             ..HttpOptions::default()
         };
-        let transport = HttpTransport::new(&endpoint, &options).map_err(|error| NoAccount {
-            reason: Reason::ConnectionNotOffered,
-            message: error.detail,
-        })?;
+        let transport =
+            HttpTransport::new(&endpoint, &options).map_err(|error| refused(error.detail))?;
         let (deadlines, shard) = (self.deadlines.clone(), route.shard);
         let config = ClientConfig {
             request_timeout: timeout,
             requests_per_second: route.connection.requests_per_second,
             burst: route.connection.requests_per_second.saturating_mul(TWO),
             fence: Some(Arc::new(move || deadlines.holds(shard))),
-            observer: Some(self.metrics.observer(&id.0)),
+            observer: Some(self.metrics.observer(&route.connection.name)),
             ..ClientConfig::default()
         };
-        let account = Rc::new(Account {
-            connection: id.0.clone(),
-            shard,
-            client: Client::new(endpoint, transport, route.credentials.clone(), config),
-            credentials: route.credentials.clone(),
-            deadlines: self.deadlines.clone(),
-            buildings: tokio::sync::Mutex::default(),
-        });
-        self.open.borrow_mut().insert(id, Rc::clone(&account));
-        Ok(account)
+        let credentials = route.credentials.clone();
+        Ok(Client::new(endpoint, transport, credentials, config))
     }
 
     /// Forgets what is in memory for a Portfolio that is gone.
@@ -331,10 +329,21 @@ impl Accounts {
         self.routes.borrow_mut().remove(portfolio);
     }
 
+    /// The shards of credentials that are in memory and nowhere else any more: no other replica can do this work.
+    #[must_use]
+    pub fn only_in_memory(&self) -> BTreeSet<u8> {
+        let routes = self.routes.borrow();
+        let routes = routes.values().map(|held| held.route.borrow());
+        routes
+            .filter(|route| route.secret_gone.is_some())
+            .map(|route| route.shard)
+            .collect()
+    }
+
     /// Every account that is open, for its figures.
     #[must_use]
     pub fn all_open(&self) -> Vec<Rc<Account>> {
-        self.open.borrow().values().cloned().collect()
+        self.open.borrow().values().flatten().cloned().collect()
     }
 }
 

@@ -1,28 +1,29 @@
 //! One pass over one Property: prepare its objects, find its building, let the reconciler do its work,
 //! say what came of it, and let go of what is done.
 
+mod building;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use opendoor_api::{Kind, Portfolio, PortfolioSpec, Resource};
-use opendoor_door_os::{Building, Error as DoorOsError, Reason as DoorOsReason};
+use opendoor_door_os::{DoorOs, Error as DoorOsError, Reason as DoorOsReason};
 use opendoor_planner::declared::Problem;
-use opendoor_planner::ledger::Head;
 use opendoor_planner::reasons::Reason;
-use opendoor_reconciler::gather::{Heads, Target, targets};
-use opendoor_reconciler::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
-use opendoor_reconciler::ports::{Clock, StoreError};
+use opendoor_reconciler::gather::Heads;
+use opendoor_reconciler::pass::{Begun, Known, Mandate, PassError, PassReport, Ports, pass};
+use opendoor_reconciler::ports::{Clock, Ledgers, StoreError};
 use opendoor_reconciler::snapshot::Snapshot;
 
 use crate::accounts::{Account, NoAccount, Route};
 use crate::context::Context;
 use crate::declared::{PropertyDeclarations, portfolio_of};
 use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
-use crate::objects::{Name, Seen, cause};
-use crate::release::{abandon_if_credentials_went, release};
+use crate::objects::{Name, Seen};
+use crate::release::{abandon_if_without_account, release};
 use crate::shards::shard_of;
 use crate::tell::{tell, tell_failure};
 
@@ -45,40 +46,41 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     tracing::debug!(property = %name, "pass");
     let mut at_hand = match AtHand::find(&context, &name) {
         Some(at_hand) => at_hand,
-        None => {
-            context.memory.borrow_mut().remove(&name);
-            context.shards_of.borrow_mut().remove(&name);
-            context.metrics.forget(&name);
-            return Next::OnChange;
-        }
+        None => return nothing_is_left(&context, &name),
     };
     let route = at_hand.route(&context).await;
     let shard = match &route {
         Ok(route) => route.shard,
-        Err(_) => shard_of(&[&name.namespace]),
+        Err(_) => at_hand.shard_without_account(&context),
     };
     context.shards_of.borrow_mut().insert(name.clone(), shard);
     if !context.deadlines.holds(shard) {
+        // Whoever has it may have the account; if it comes back, the time without one begins anew.
+        context.without_account.borrow_mut().remove(&name);
         return Next::OnChange;
     }
-    let route = match route {
-        Ok(route) => route,
-        Err(problem) => {
-            at_hand.prepare(&context).await;
-            abandon_if_credentials_went(&context, &name, problem.reason, at_hand.ledger.as_ref())
-                .await;
-            return at_hand
-                .fail(&context, problem.reason, &problem.message)
-                .await;
+    if at_hand.is_done_with_its_building() {
+        match at_hand.let_building_go(&context, shard).await {
+            Ok(()) if at_hand.property.is_none() && at_hand.ledger.is_none() => {
+                return nothing_is_left(&context, &name);
+            }
+            Ok(()) => {}
+            Err(Obstacle::Overtaken) => return Next::In(SOON),
+            Err(Obstacle::Problem(reason, message)) => {
+                return at_hand.fail(&context, reason, &message).await;
+            }
         }
-    };
+    }
+    let account = route.and_then(|route| context.accounts.open(&route));
     at_hand.prepare(&context).await;
-    let account = match context.accounts.open(&route) {
+    let account = match account {
         Ok(account) => account,
-        Err(NoAccount { reason, message }) => {
-            return at_hand.fail(&context, reason, &message).await;
+        Err(why) => {
+            abandon_if_without_account(&context, &name, &why).await;
+            return at_hand.fail(&context, why.reason, &why.message).await;
         }
     };
+    context.without_account.borrow_mut().remove(&name);
     match at_hand.work(&context, &account).await {
         Ok(report) => {
             let more = report.more_to_do();
@@ -102,6 +104,14 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
             at_hand.fail(&context, reason, &message).await
         }
     }
+}
+
+fn nothing_is_left(context: &Context, name: &Name) -> Next {
+    context.memory.borrow_mut().remove(name);
+    context.shards_of.borrow_mut().remove(name);
+    context.without_account.borrow_mut().remove(name);
+    context.metrics.forget(name);
+    Next::OnChange
 }
 
 /// Why there was no pass.
@@ -150,8 +160,7 @@ impl AtHand {
     fn find(context: &Context, name: &Name) -> Option<Self> {
         let ledger = context.ledgers.of_property(name);
         let property = context.object(Kind::Property, name);
-        let owes = ledger.as_ref().is_some_and(|(_, known)| !known.settled);
-        if property.is_none() && !owes {
+        if property.is_none() && ledger.is_none() {
             return None;
         }
         let head = ledger.as_ref().map(|(_, known)| &*known.head);
@@ -187,17 +196,27 @@ impl AtHand {
         }
     }
 
-    async fn route(&self, context: &Context) -> Result<Route, Problem> {
-        let (name, portfolio) = self.readable_portfolio()?;
-        context
-            .accounts
-            .route(name, portfolio, false)
-            .await
-            .map_err(|NoAccount { reason, message }| Problem {
-                reason,
-                message,
-                cause: cause(Kind::Portfolio, name),
-            })
+    async fn route(&self, context: &Context) -> Result<Route, NoAccount> {
+        let (name, portfolio) = self.readable_portfolio().map_err(|problem| NoAccount {
+            reason: problem.reason,
+            message: problem.message,
+            sure: true,
+        })?;
+        context.accounts.route(name, portfolio, false).await
+    }
+
+    /// The shard of the Property where it has no account here, as every replica can tell it.
+    fn shard_without_account(&self, context: &Context) -> u8 {
+        let written_for = self.ledger.as_ref().and_then(|(_, known)| known.shard);
+        written_for.unwrap_or_else(|| match &self.portfolio {
+            Ok(portfolio) => context.shard_without_account(&portfolio.name),
+            Err(_) => shard_of(&[&self.name.namespace]),
+        })
+    }
+
+    fn ledgers(&self, context: &Context, key: &LedgerKey, shard: u8) -> PassLedgers {
+        let all = Rc::clone(&context.ledgers);
+        PassLedgers::new(all, &key.connection, shard, self.name.clone())
     }
 
     async fn credentials_anew(&self, context: &Context) {
@@ -209,10 +228,6 @@ impl AtHand {
 
     /// The declarations of the Property, as they are at each moment.
     fn declarations(&self, context: &Context) -> PropertyDeclarations {
-        let head = self.ledger.as_ref().map_or_else(
-            || Rc::new(Head::default()),
-            |(_, known)| Rc::clone(&known.head),
-        );
         let portfolio = self.portfolio.as_ref().map_or_else(
             |_| Name::new(&self.name.namespace, ""),
             |seen| seen.name.clone(),
@@ -221,7 +236,8 @@ impl AtHand {
             Rc::clone(&context.objects),
             self.name.clone(),
             portfolio,
-            head,
+            Rc::clone(&context.ledgers),
+            self.ledger.as_ref().map(|(key, _)| key.clone()),
             Rc::clone(&context.undefined),
         )
     }
@@ -252,8 +268,7 @@ impl AtHand {
         context: &Context,
         account: &Rc<Account>,
     ) -> Result<PassReport, Obstacle> {
-        let declarations = self.declarations(context);
-        let snapshot = declarations.snapshot(Timestamp::now());
+        let snapshot = self.declarations(context).snapshot(Timestamp::now());
         let (target, buildings) = self.target(account, &snapshot).await?;
         let key = LedgerKey {
             connection: account.connection.clone(),
@@ -265,6 +280,25 @@ impl AtHand {
             .borrow_mut()
             .insert(key.clone(), self.name.clone());
         let _done = AtWork { context, key: &key };
+        let ledgers = self.ledgers(context, &key, account.shard);
+        // The ledger is read while pages arrive.
+        let (observed, ledger) = futures::join!(
+            account.client.observe(&target.building),
+            ledgers.load(target.building.uuid)
+        );
+        let ledger = ledger.map_err(PassError::from)?;
+        self.claim_as_read(context, &key).await?;
+        // What was accepted is known as it is by now; what is declared is told apart by that.
+        self.ledger = context
+            .ledgers
+            .known(&key)
+            .map(|known| (key.clone(), known));
+        let declarations = self.declarations(context);
+        let snapshot = declarations.snapshot(Timestamp::now());
+        let begun = Begun {
+            observed,
+            ledger: Ok(ledger),
+        };
         let portfolio = self
             .portfolio
             .as_ref()
@@ -274,13 +308,8 @@ impl AtHand {
             snapshot,
             buildings,
             losses: context.losses_of(&portfolio, account.now()),
-            looks: RefCell::default(),
+            looks: RefCell::new([(key.building, begun)].into()),
         };
-        let ledgers = PassLedgers::new(
-            Rc::clone(&context.ledgers),
-            &account.connection,
-            self.name.clone(),
-        );
         let ports = Ports {
             door_os: &account.client,
             ledgers: &ledgers,
@@ -289,85 +318,6 @@ impl AtHand {
             ownership: &**account,
         };
         Ok(pass(&ports, &known, &target, Mandate::Perform, &[]).await?)
-    }
-
-    /// The building of the Property.
-    async fn target(
-        &self,
-        account: &Account,
-        snapshot: &Snapshot,
-    ) -> Result<(Target, Rc<Vec<Building>>), Obstacle> {
-        let mut heads = Heads::new();
-        let mut unsettled = BTreeSet::new();
-        if let Some((key, known)) = &self.ledger {
-            heads.insert(key.building, (*known.head).clone());
-            unsettled.insert(key.building);
-        }
-        for anew in [false, true] {
-            let buildings = account.buildings(anew).await?;
-            let (found, not_passed) = targets(snapshot, &heads, &unsettled, &buildings);
-            if let Some(target) = found
-                .into_iter()
-                .find(|target| target.property == self.name.name)
-            {
-                return Ok((target, buildings));
-            }
-            if let Some(problem) = not_passed.into_iter().next().filter(|_| anew) {
-                let Problem {
-                    reason, message, ..
-                } = problem.problem;
-                return Err(Obstacle::Problem(reason, message));
-            }
-        }
-        let broken = snapshot
-            .broken
-            .iter()
-            .find(|broken| broken.kind == "Property")
-            .and_then(|broken| broken.problems.first());
-        Err(match broken {
-            Some(problem) => Obstacle::Problem(problem.reason, problem.message.clone()),
-            // Its finalizer could not be set yet.
-            None => Obstacle::Problem(
-                Reason::Progressing,
-                Reason::Progressing.meaning().to_owned(),
-            ),
-        })
-    }
-
-    /// Makes sure that no other Property has the building.
-    fn claim(&self, context: &Context, key: &LedgerKey) -> Result<(), Obstacle> {
-        if context
-            .at_work
-            .borrow()
-            .get(key)
-            .is_some_and(|other| *other != self.name)
-        {
-            return Err(Obstacle::Overtaken);
-        }
-        let other = context.ledgers.known(key).filter(|known| {
-            known.head.property.is_some()
-                && known.property != self.name
-                && context.object(Kind::Property, &known.property).is_some()
-        });
-        match other {
-            None => Ok(()),
-            // The name of a Property in another namespace is not told here.
-            Some(known) if known.property.namespace != self.name.namespace => {
-                Err(Obstacle::Problem(
-                    Reason::BuildingClaimedTwice,
-                    String::from(
-                        "this building is already managed by a Property of another namespace. Keep one of the two.",
-                    ),
-                ))
-            }
-            Some(known) => Err(Obstacle::Problem(
-                Reason::BuildingClaimedTwice,
-                format!(
-                    "this building is already managed by the Property \"{}\". Keep one of the two.",
-                    known.property.name
-                ),
-            )),
-        }
     }
 
     /// The heads that matter: the building's own, and those of buildings that any of the objects was

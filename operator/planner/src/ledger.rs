@@ -358,6 +358,14 @@ impl Ledger {
             })
     }
 
+    /// Lets a building go that is settled: no Property has it any more, and its objects are free for another.
+    pub fn let_go(&mut self) {
+        let head = self.head_mut();
+        head.property = None;
+        head.accepted.clear();
+        head.door_pins.clear();
+    }
+
     /// Whether an object still has anything here: a declaration in force, a door or key it owns, or a
     /// write that is open.
     #[must_use]

@@ -97,12 +97,9 @@ where
             unsettled.insert(*building);
             continue;
         }
-        // Nothing is owned or owed: the building is let go, and its objects are free for another.
-        let head = ledger.head_mut();
-        head.property = None;
-        head.accepted.clear();
-        head.door_pins.clear();
-        let_go.push((*building, head.clone()));
+        // Nothing is owned or owed.
+        ledger.let_go();
+        let_go.push((*building, (*ledger.head).clone()));
         if mandate == Mandate::Perform {
             ports.ledgers.commit(&mut ledger, &[]).await?;
             // What was read of it before is the past.

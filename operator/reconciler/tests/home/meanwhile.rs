@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use opendoor_planner::guard::losses_in_window;
+use opendoor_planner::reasons::Reason;
 use tokio::time::sleep;
 
 use crate::fixture::{Home, Round, assignment, doors};
@@ -175,4 +176,19 @@ buildings:
         .map(|pass| losses_in_window(&pass.ledger.head, pass.at))
         .collect();
     assert_eq!(losses.iter().sum::<u32>(), 5, "{losses:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_accepted_since_the_heads_were_read_is_missed_and_not_removed() {
+    let home = Home::new();
+    home.write(
+        "parcel.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.run().await;
+    home.remove("parcel.yaml");
+    let report = home.pass_of_a_latecomer().await;
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+    let held: Vec<_> = report.after.steps.iter().map(|step| step.held).collect();
+    assert_eq!(held, [Some(Reason::OwnerMissing)]);
 }
