@@ -122,6 +122,7 @@ pub async fn run(
             &options.namespace,
             metrics.kube_writes.clone(),
         )),
+            health.clone(),
         events: Events::new(client.clone(), &options.identity),
         kube: client.clone(),
         config,

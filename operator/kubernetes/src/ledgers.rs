@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::objects::Name;
+use crate::serve::Health;
 
 /// Marks the ConfigMaps that are ledgers.
 const LABEL: &str = "opendoor.dev/ledger";
@@ -103,6 +104,7 @@ fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<LedgerKey>>, of: &K, key: &Le
 pub struct ClusterLedgers {
     api: Api<ConfigMap>,
     writes: Counter,
+    health: Health,
     known: RefCell<AllKnown>,
     /// Ledgers that cannot be read, and why. Their buildings are left alone.
     damaged: RefCell<BTreeMap<LedgerKey, String>>,
@@ -110,12 +112,13 @@ pub struct ClusterLedgers {
 
 impl ClusterLedgers {
     /// The ledgers in the operator's namespace. Nothing is read yet. `writes` counts those that are
-    /// written.
+    /// written; `health` is told that a pass goes on when it writes one.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, writes: Counter) -> Self {
+    pub fn new(client: Client, namespace: &str, writes: Counter, health: Health) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             writes,
+            health,
             known: RefCell::default(),
             damaged: RefCell::default(),
         }
@@ -391,6 +394,7 @@ impl Ledgers for PassLedgers {
         };
         let written = written.map_err(|error| self.failed(building, "written", &error))?;
         self.all.writes.inc();
+        self.all.health.went_on(&self.property.to_string());
         self.read.borrow_mut().insert(building, written);
         ledger.unsaved = Unsaved::default();
         self.all.note(&key, ledger, self.property.clone());

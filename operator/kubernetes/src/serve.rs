@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 
 /// Without a turn of the main loop in this time, the process is taken for stuck.
 const STUCK: Duration = Duration::from_secs(60);
-/// A pass that lasts longer than this is taken for stuck.
+/// A pass that noted nothing for longer than this is taken for stuck.
 const LONGEST_PASS: Duration = Duration::from_secs(30 * 60);
 
 /// A watch that did not say for so long that it fails has begun again: it waits at most 20 s in between,
@@ -35,7 +35,7 @@ pub struct Health(Arc<Mutex<Doing>>);
 #[derive(Debug)]
 struct Doing {
     turned: Duration,
-    /// Passes under way, and since when.
+    /// Passes under way, and when each began or last went on.
     passes: BTreeMap<String, Duration>,
     /// Watches, by kind and namespace.
     watches: BTreeMap<(Kind, Option<String>), Watch>,
@@ -134,6 +134,13 @@ impl Health {
         };
         self.state().watches.insert((kind, scope), watch);
     }
+    /// A pass goes on: it noted something of what it does.
+    pub fn went_on(&self, property: &str) {
+        if let Some(since) = self.state().passes.get_mut(property) {
+            *since = boottime::now();
+        }
+    }
+
 
     /// A watch failed, and is tried again.
     pub fn failed(&self, kind: Kind, scope: Option<String>, why: String) {
@@ -297,4 +304,43 @@ mod tests {
         assert!(health.unseen().hides("harbor") && !health.unseen().hides("elm"));
         assert!(health.unready()[0].contains("namespace harbor"));
     }
+    #[test]
+    fn a_watch_that_was_not_answered_for_a_minute_is_blind_however_seldom_it_says_so() {
+        let at = Duration::from_secs;
+        let mut watch = Watch::begun(at(0));
+        assert!(watch.is_blind(at(1)), "it was not listed");
+        watch.listed = true;
+        watch.heard(at(10));
+        // A server that hangs lets it fail once in 55 to 75 s.
+        assert!(!watch.is_blind(at(65)) && watch.problem(at(65)).is_none());
+        watch.failing = Some((at(65), String::from("no answer")));
+        assert_eq!(watch.problem(at(65)), Some("no answer"));
+        assert!(watch.is_blind(at(71)));
+        watch.failing = Some((at(139), String::from("no answer")));
+        assert!(watch.is_blind(at(139)));
+        // An answer that was followed by a failure is none; one that comes later makes it well at once.
+        watch.heard(at(138));
+        assert!(watch.problem(at(139)).is_some());
+        watch.heard(at(140));
+        assert!(!watch.is_blind(at(140)) && watch.problem(at(140)).is_none());
+        assert!(watch.problem(at(201)).is_some(), "it hangs");
+    }
+
+    #[test]
+    fn a_pass_that_goes_on_is_not_stuck_however_long_it_lasts() {
+        let health = Health::new([]);
+        let long_ago = boottime::now().saturating_sub(LONGEST_PASS + Duration::from_secs(1));
+        health.began("n/slow");
+        health.began("n/stuck");
+        for since in health.state().passes.values_mut() {
+            *since = long_ago;
+        }
+        health.went_on("n/slow");
+        health.went_on("n/unknown");
+        let late = boottime::now() > LONGEST_PASS;
+        let stuck = health.stuck();
+        assert!(!stuck.iter().any(|said| said.contains("n/slow")));
+        assert!(!late || stuck.iter().any(|said| said.contains("n/stuck")));
+    }
+
 }
