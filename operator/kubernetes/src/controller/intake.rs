@@ -53,6 +53,7 @@ impl Controller {
         }
     }
 
+            Change::Heard(kind, scope, at) => self.context.health.heard(kind, scope, at),
     /// Whether it is what the API server answered to a write of ours: that was taken in already.
     fn is_known(&self, kind: Kind, object: &DynamicObject) -> bool {
         let metadata = &object.metadata;
