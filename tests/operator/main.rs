@@ -36,12 +36,14 @@ mod killing;
 mod kstatus;
 mod odd_objects;
 mod operator;
+mod portfolios;
 mod removing;
 mod rules;
 #[path = "../shared/served.rs"]
 mod served;
 mod server;
 mod sharing;
+mod strays;
 mod tools;
 mod tracing_out;
 #[path = "../shared/yaml.rs"]

@@ -4,6 +4,7 @@ mod intake;
 mod leases;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -30,7 +31,7 @@ use crate::portfolios::report_portfolio;
 use crate::queue::Queue;
 use crate::rights::Rights;
 use crate::serve::{Health, serve};
-use crate::shards::{Renewal, Shards};
+use crate::shards::Shards;
 use crate::watch::{Change, WATCHED, changes, ready};
 
 /// Most changes taken in at one turn.
@@ -121,6 +122,7 @@ pub async fn run(
             client.clone(),
             &options.namespace,
             metrics.kube_writes.clone(),
+            health.clone(),
         )),
         events: Events::new(client.clone(), &options.identity),
         kube: client.clone(),
@@ -132,13 +134,16 @@ pub async fn run(
         rights,
         undefined: Rc::default(),
         definitions_read: Cell::default(),
+        deletion_seen: Cell::default(),
         losses: RefCell::default(),
         memory: RefCell::default(),
         at_work: RefCell::default(),
         shards_of: RefCell::default(),
+        portfolio_shards: RefCell::default(),
+        missed_since: RefCell::default(),
+        overtaken: RefCell::default(),
         asked_shards: RefCell::default(),
         without_account: RefCell::default(),
-        portfolios_due: RefCell::default(),
     });
     let controller = Controller {
         context,
@@ -146,7 +151,7 @@ pub async fn run(
         portfolios: Queue::default(),
         bindings: Queue::default(),
         working: FuturesUnordered::new(),
-        ledgers_read: false,
+        reads: Reads::default(),
     };
     controller
         .run(shards, changes(&client, &namespaces), stop)
@@ -168,7 +173,7 @@ fn end_on_panic() {
 type Work = Pin<Box<dyn Future<Output = Done>>>;
 
 /// A renewal of leases under way; without a result, it took too long.
-type Renewing = Pin<Box<dyn Future<Output = (Shards, Option<Result<Renewal, kube::Error>>)>>>;
+type Renewing = Pin<Box<dyn Future<Output = (Shards, Option<Result<(), kube::Error>>)>>>;
 
 /// What a future that may be there gives.
 async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output> {
@@ -180,9 +185,10 @@ async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output
 
 enum Done {
     Property(Name, Next, Option<Duration>),
-    Portfolio(Name),
+    Portfolio(Name, Next),
     Binding(Name),
-    Ledgers(Result<(), String>),
+    /// Which read of them it was, and how it went.
+    Ledgers(u64, Result<(), String>),
 }
 
 type Changes = futures::stream::SelectAll<futures::stream::BoxStream<'static, Change>>;
@@ -194,7 +200,7 @@ struct Controller {
     /// RoleBindings, by their namespace.
     bindings: Queue,
     working: FuturesUnordered<Work>,
-    ledgers_read: bool,
+    reads: Reads,
 }
 
 impl Controller {
@@ -205,7 +211,7 @@ impl Controller {
         // Beside everything else: an API server that is slow must not keep passes from their answers.
         let mut idle = Some(shards);
         let mut renewing: Option<Renewing> = None;
-        self.working.push(read_ledgers(Rc::clone(&self.context)));
+        self.read_ledgers_anew();
         let config = Rc::clone(&self.context.config);
         for namespace in &config.namespaces {
             self.binding_may_be_due(namespace);
@@ -220,10 +226,10 @@ impl Controller {
                 _ = renewal.tick(), if renewing.is_none() => {
                     renewing = idle.take().map(|shards| self.renew(shards));
                 }
-                Some((shards, renewed)) = optional(&mut renewing) => {
+                Some((mut shards, renewed)) = optional(&mut renewing) => {
                     renewing = None;
+                    self.renewed(renewed, shards.news());
                     idle = Some(shards);
-                    self.renewed(renewed);
                 }
                 Some(done) = self.working.next(), if !self.working.is_empty() => self.done(done),
                 Some(change) = changes.next() => {
@@ -252,7 +258,7 @@ impl Controller {
 
     fn next_wake(&self) -> Instant {
         let latest = Instant::now() + TURN;
-        if !self.ledgers_read || self.working.len() >= self.context.config.concurrency {
+        if !self.reads.are_done() || self.working.len() >= self.context.config.concurrency {
             return latest;
         }
         let unseen = self.context.health.unseen();
@@ -275,7 +281,7 @@ impl Controller {
             .queue
             .set(i64::try_from(self.queue.depth(now)).unwrap_or(i64::MAX));
         measure_process(&self.context);
-        if !self.ledgers_read {
+        if !self.reads.are_done() {
             return;
         }
         let unseen = self.context.health.unseen();
@@ -302,8 +308,8 @@ impl Controller {
             if let Some(portfolio) = self.portfolios.take(now, seen) {
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
-                    report_portfolio(&context, &portfolio).await;
-                    Done::Portfolio(portfolio)
+                    let next = report_portfolio(&context, &portfolio).await;
+                    Done::Portfolio(portfolio, next)
                 }));
                 continue;
             }
@@ -335,9 +341,7 @@ impl Controller {
 
     fn done(&mut self, done: Done) {
         let now = Instant::now();
-        for portfolio in self.context.portfolios_due.take() {
-            self.portfolios.changed(&portfolio, now);
-        }
+        self.take_overtaken();
         match done {
             Done::Binding(place) => {
                 self.bindings.done(&place);
@@ -349,21 +353,31 @@ impl Controller {
                 self.queue.done(&property);
                 let wait = match next {
                     Next::In(wait) => Some(grace.map_or(wait, |grace| grace.min(wait))),
-                    Next::OnChange => {
-                        let there = self.context.shards_of.borrow().contains_key(&property);
-                        there.then_some(ELSEWHERE)
-                    }
+                    Next::OnChange => elsewhere(&self.context.shards_of, &property),
                 };
                 if let Some(wait) = wait {
                     self.queue.at(&property, now + wait);
                 }
+                // Whichever Portfolio looks after it now or did before, and also where nothing is left of it.
+                self.portfolios_may_be_due(&property.namespace);
             }
-            Done::Portfolio(portfolio) => {
+            Done::Portfolio(portfolio, next) => {
                 self.binding_may_be_due(&portfolio.namespace);
                 self.portfolios.done(&portfolio);
+                let wait = match next {
+                    Next::In(wait) => Some(wait),
+                    Next::OnChange => elsewhere(&self.context.portfolio_shards, &portfolio),
+                };
+                if let Some(wait) = wait {
+                    self.portfolios.at(&portfolio, now + wait);
+                }
             }
-            Done::Ledgers(Ok(())) => {
-                self.ledgers_read = true;
+            Done::Ledgers(read, Ok(())) => {
+                if let Some(again) = self.reads.ended(read) {
+                    self.working
+                        .push(read_ledgers(Rc::clone(&self.context), again));
+                    return;
+                }
                 self.context.health.ledgers(None);
                 for (_, known) in self.context.ledgers.all() {
                     if known.head.property.is_some() {
@@ -371,23 +385,86 @@ impl Controller {
                     }
                 }
             }
-            Done::Ledgers(Err(why)) => {
+            Done::Ledgers(read, Err(why)) => {
                 tracing::warn!(error = %why, "the ledgers cannot be read");
                 self.context.health.ledgers(Some(why));
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
                     tokio::time::sleep(Duration::from_secs(5)).await;
-                    read_ledgers(context).await
+                    read_ledgers(context, read).await
                 }));
             }
         }
     }
+
+    /// Has no pass begin before the ledgers were read from now on.
+    fn read_ledgers_anew(&mut self) {
+        if let Some(read) = self.reads.want() {
+            self.working
+                .push(read_ledgers(Rc::clone(&self.context), read));
+        }
+    }
 }
 
-fn read_ledgers(context: Rc<Context>) -> Work {
+/// How soon one is looked at again that waits for a change. Without a shard, nothing is left of it.
+fn elsewhere(shards: &RefCell<BTreeMap<Name, u8>>, name: &Name) -> Option<Duration> {
+    shards.borrow().contains_key(name).then_some(ELSEWHERE)
+}
+
+fn read_ledgers(context: Rc<Context>, which: u64) -> Work {
     Box::pin(async move {
         let read = context.ledgers.read_all().await;
         let result = context.note("list ConfigMaps", read);
-        Done::Ledgers(result.ok_or_else(|| String::from("the ConfigMaps cannot be listed")))
+        let result = result.ok_or_else(|| String::from("the ConfigMaps cannot be listed"));
+        Done::Ledgers(which, result)
     })
+}
+
+/// Reads of all ledgers, by number. One that began before the newest was wanted does not count; and there is one at a
+/// time, so that none replaces what a later one found.
+#[derive(Debug, Default)]
+struct Reads {
+    wanted: u64,
+    done: u64,
+}
+
+impl Reads {
+    fn are_done(&self) -> bool {
+        self.done > 0 && self.done == self.wanted
+    }
+
+    /// One is wanted. Returns it if it is to begin now: none is under way.
+    fn want(&mut self) -> Option<u64> {
+        let under_way = self.done < self.wanted;
+        self.wanted += 1;
+        (!under_way).then_some(self.wanted)
+    }
+
+    /// One ended well. Returns the next, if another was wanted since it began.
+    fn ended(&mut self, read: u64) -> Option<u64> {
+        if read < self.wanted {
+            return Some(self.wanted);
+        }
+        self.done = read;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_of_the_ledgers_that_began_before_a_shard_was_gained_does_not_count() {
+        let mut reads = Reads::default();
+        assert!(!reads.are_done());
+        let first = reads.want().unwrap();
+        assert_eq!(reads.want(), None, "one at a time");
+        let second = reads.ended(first).unwrap();
+        assert!(!reads.are_done());
+        assert_eq!(reads.ended(second), None);
+        assert!(reads.are_done());
+        let third = reads.want().unwrap();
+        assert!(third > second && !reads.are_done());
+    }
 }

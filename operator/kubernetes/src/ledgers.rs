@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub use self::known::Known;
 use self::known::{AllKnown, of};
 use crate::objects::Name;
+use crate::serve::Health;
 use crate::shards::SHARDS;
 
 /// Marks the ConfigMaps that are ledgers.
@@ -59,6 +60,7 @@ pub struct LedgerKey {
 pub struct ClusterLedgers {
     api: Api<ConfigMap>,
     writes: Counter,
+    health: Health,
     known: RefCell<AllKnown>,
     /// Ledgers that cannot be read, and why. Their buildings are left alone.
     damaged: RefCell<BTreeMap<LedgerKey, String>>,
@@ -66,12 +68,13 @@ pub struct ClusterLedgers {
 
 impl ClusterLedgers {
     /// The ledgers in the operator's namespace. Nothing is read yet. `writes` counts those that are
-    /// written.
+    /// written; `health` is told that a pass goes on when it writes one.
     #[must_use]
-    pub fn new(client: Client, namespace: &str, writes: Counter) -> Self {
+    pub fn new(client: Client, namespace: &str, writes: Counter, health: Health) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
             writes,
+            health,
             known: RefCell::default(),
             damaged: RefCell::default(),
         }
@@ -374,6 +377,7 @@ impl Ledgers for PassLedgers {
         };
         let written = written.map_err(|error| failed(&key, "written", &error))?;
         self.all.writes.inc();
+        self.all.health.went_on(&self.property.to_string());
         self.read.borrow_mut().insert(building, written);
         ledger.unsaved = Unsaved::default();
         let known = of(ledger, self.property.clone(), Some(self.shard));

@@ -25,6 +25,7 @@ use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
 use crate::objects::{Name, Seen};
 use crate::release::{abandon_if_without_account, release};
 use crate::shards::shard_of;
+use crate::strays::look_at_strays;
 use crate::tell::{tell, tell_failure};
 
 /// When a Property is looked at again.
@@ -46,8 +47,9 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     tracing::debug!(property = %name, "pass");
     let mut at_hand = match AtHand::find(&context, &name) {
         Some(at_hand) => at_hand,
-        None => return nothing_is_left(&context, &name),
+        None => return nothing_is_left(&context, &name).await,
     };
+    context.missed_since.borrow_mut().remove(&name);
     let route = at_hand.route(&context).await;
     let shard = match &route {
         Ok(route) => route.shard,
@@ -62,7 +64,7 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     if at_hand.is_done_with_its_building() {
         match at_hand.let_building_go(&context, shard).await {
             Ok(()) if at_hand.property.is_none() && at_hand.ledger.is_none() => {
-                return nothing_is_left(&context, &name);
+                return nothing_is_left(&context, &name).await;
             }
             Ok(()) => {}
             Err(Obstacle::Overtaken) => return Next::In(SOON),
@@ -106,12 +108,12 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     }
 }
 
-fn nothing_is_left(context: &Context, name: &Name) -> Next {
+/// Of the Property itself; objects may still refer to it.
+async fn nothing_is_left(context: &Context, name: &Name) -> Next {
     context.memory.borrow_mut().remove(name);
-    context.shards_of.borrow_mut().remove(name);
     context.without_account.borrow_mut().remove(name);
     context.metrics.forget(name);
-    Next::OnChange
+    look_at_strays(context, name).await
 }
 
 /// Why there was no pass.
@@ -245,7 +247,7 @@ impl AtHand {
     /// Sets our finalizer wherever it lacks, before anything is done for an object.
     async fn prepare(&mut self, context: &Context) {
         let sorted = self.declarations(context).sorted(Timestamp::now());
-        if !sorted.deleted.is_empty() {
+        if sorted.any_going {
             crate::release::look_at_definitions(context).await;
         }
         let own = [self.property.as_ref(), self.portfolio.as_ref().ok()];
@@ -398,7 +400,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// Within a tenth of the time, differently for each Property and each time, so that those that were due
 /// together do not stay so.
-fn jittered(time: Duration, name: &Name) -> Duration {
+pub(crate) fn jittered(time: Duration, name: &Name) -> Duration {
     let nanos = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs());
     let spread = name.name.bytes().fold(nanos, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(byte))

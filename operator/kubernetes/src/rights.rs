@@ -42,8 +42,22 @@ pub(crate) struct Rights {
 
 #[derive(Clone, Copy)]
 struct Known {
-    state: State,
+    /// What was last found; none where nothing was yet.
+    state: Option<State>,
+    /// Whether that was at the last look. If not, the API server did not say.
+    sure: bool,
     looked: Instant,
+}
+
+impl Known {
+    /// After a look that found this; a look that found nothing takes back nothing.
+    fn after(before: Option<State>, found: Option<State>) -> Self {
+        Self {
+            state: found.or(before),
+            sure: found.is_some(),
+            looked: Instant::now(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +70,6 @@ enum State {
     Going,
     /// There is none, or we may not keep it: a namespace is worked in for as long as the rights last, once that is said.
     Unkeepable { said: bool },
-    /// The API server did not say.
-    Unknown,
 }
 
 /// While it lives, the rights in a namespace are not let go.
@@ -85,11 +97,15 @@ impl Rights {
         for looked in [false, true] {
             let turn = self.turn.read().await;
             let known = self.known.borrow().get(namespace).copied();
-            match known.map(|known| (known.state, known.looked.elapsed())) {
-                Some((State::Kept | State::Unkeepable { said: true }, age)) if age < FRESH => {
+            match known.map(|known| (known.sure, known.state, known.looked.elapsed())) {
+                Some((true, Some(State::Kept | State::Unkeepable { said: true }), age))
+                    if age < FRESH =>
+                {
                     return Some(Hold(Some(turn)));
                 }
-                Some((State::Going | State::Unknown, age)) if age < SOON => return None,
+                Some((false, _, age) | (true, Some(State::Going), age)) if age < SOON => {
+                    return None;
+                }
                 _ => drop(turn),
             }
             if !looked {
@@ -104,11 +120,14 @@ impl Rights {
         let Some(known) = self.known.borrow().get(namespace).copied() else {
             return Some(Duration::ZERO);
         };
-        let wait = match (known.state, is_waited_for(context, namespace)) {
-            (State::Loose, true) | (State::Kept, false) => Duration::ZERO,
-            (State::Unknown, _) | (State::Going, false) => SOON,
-            (State::Kept | State::Going | State::Unkeepable { .. }, true) => NOW_AND_THEN,
-            (State::Loose | State::Unkeepable { .. }, false) => return None,
+        let wait = match (
+            known.state.filter(|_| known.sure),
+            is_waited_for(context, namespace),
+        ) {
+            (Some(State::Loose), true) | (Some(State::Kept), false) => Duration::ZERO,
+            (None, _) | (Some(State::Going), false) => SOON,
+            (Some(State::Kept | State::Going | State::Unkeepable { .. }), true) => NOW_AND_THEN,
+            (Some(State::Loose | State::Unkeepable { .. }), false) => return None,
         };
         Some(wait.saturating_sub(known.looked.elapsed()))
     }
@@ -120,9 +139,9 @@ impl Rights {
         };
         let _turn = self.turn.write().await;
         let wanted = about_to || is_waited_for(context, namespace);
-        let before = self.known.borrow().get(namespace).map(|known| known.state);
-        let state = match write(context, namespace, binding, wanted).await {
-            Ok(state) => state,
+        let before = self.known.borrow().get(namespace).and_then(|k| k.state);
+        let found = match write(context, namespace, binding, wanted).await {
+            Ok(found) => found,
             Err(kube::Error::Api(status)) if status.is_forbidden() || status.is_not_found() => {
                 let said = before == Some(State::Unkeepable { said: true });
                 if wanted && !said {
@@ -131,19 +150,21 @@ impl Rights {
                         "the RoleBinding cannot be kept: if the namespace is deleted, its objects may hang in it"
                     );
                 }
-                State::Unkeepable {
+                Some(State::Unkeepable {
                     said: said || wanted,
-                }
+                })
             }
             Err(error) => {
                 tracing::warn!(namespace, binding, error = %crate::said(&error), "the RoleBinding cannot be looked at");
-                State::Unknown
+                None
             }
         };
-        let looked = Instant::now();
         self.known
             .borrow_mut()
-            .insert(namespace.to_owned(), Known { state, looked });
+            .insert(namespace.to_owned(), Known::after(before, found));
+        let Some(state) = found else {
+            return;
+        };
         let what = format!("keep the RoleBinding {binding} in namespace {namespace}");
         if state != State::Going || is_going(context, namespace).await == Some(true) {
             context.health.may(&what);
@@ -170,25 +191,25 @@ fn is_waited_for(context: &Context, namespace: &str) -> bool {
     })
 }
 
-/// Sets our finalizer on a RoleBinding, or takes it off.
+/// Sets our finalizer on a RoleBinding, or takes it off. `None`: others wrote it each time.
 async fn write(
     context: &Context,
     namespace: &str,
     binding: &str,
     wanted: bool,
-) -> Result<State, kube::Error> {
+) -> Result<Option<State>, kube::Error> {
     let api: Api<RoleBinding> = Api::namespaced(context.kube.clone(), namespace);
     for _ in 0..ATTEMPTS {
         let found = api.get_metadata(binding).await?;
         let going = found.metadata.deletion_timestamp.is_some();
         let kept = found.finalizers().iter().any(|held| held == IN_USE);
         match (wanted, kept) {
-            (true, true) if !going => return Ok(State::Kept),
-            (true, _) if going => return Ok(State::Going),
-            (false, false) => return Ok(State::Loose),
+            (true, true) if !going => return Ok(Some(State::Kept)),
+            (true, _) if going => return Ok(Some(State::Going)),
+            (false, false) => return Ok(Some(State::Loose)),
             // Nobody could give the rights back to an object that was overlooked, or came in between.
             (false, true) if going && is_in_use(context, namespace).await? => {
-                return Ok(State::Going);
+                return Ok(Some(State::Going));
             }
             _ => {}
         }
@@ -204,10 +225,10 @@ async fn write(
         if crate::unless_overtaken(written)?.is_some() {
             context.metrics.kube_writes.inc();
             tracing::info!(namespace, binding, kept = wanted, "the RoleBinding");
-            return Ok(if wanted { State::Kept } else { State::Loose });
+            return Ok(Some(if wanted { State::Kept } else { State::Loose }));
         }
     }
-    Ok(State::Unknown)
+    Ok(None)
 }
 
 /// Whether the API server has an object of ours in a namespace, whatever was seen of it.
@@ -224,4 +245,22 @@ async fn is_in_use(context: &Context, namespace: &str) -> Result<bool, kube::Err
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_fails_takes_back_nothing_that_was_found() {
+        let first = Known::after(None, None);
+        assert!(!first.sure && first.state.is_none());
+        for found in [State::Going, State::Unkeepable { said: true }] {
+            let before = Known::after(first.state, Some(found));
+            assert!(before.sure);
+            let unsure = Known::after(before.state, None);
+            assert!(!unsure.sure);
+            assert_eq!(unsure.state, Some(found));
+        }
+    }
 }

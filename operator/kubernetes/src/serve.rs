@@ -19,13 +19,11 @@ use crate::metrics::Metrics;
 
 /// Without a turn of the main loop in this time, the process is taken for stuck.
 const STUCK: Duration = Duration::from_secs(60);
-/// A pass that lasts longer than this is taken for stuck.
+/// A pass that noted nothing for longer than this is taken for stuck.
 const LONGEST_PASS: Duration = Duration::from_secs(30 * 60);
 
-/// A watch that did not say for so long that it fails has begun again: it waits at most 20 s in between,
-/// and 10 s for a connection.
-const SILENT: Duration = Duration::from_secs(35);
-/// A watch that fails for longer shows what is old; nothing is done on it.
+/// A watch that was not answered for longer shows what is old; nothing is done on it. It is opened anew three quarters
+/// of a minute after the last answer at the latest.
 const BLIND: Duration = Duration::from_secs(60);
 
 /// How this process does. Cheap to clone; all clones are one.
@@ -35,7 +33,7 @@ pub struct Health(Arc<Mutex<Doing>>);
 #[derive(Debug)]
 struct Doing {
     turned: Duration,
-    /// Passes under way, and since when.
+    /// Passes under way, and when each began or last went on.
     passes: BTreeMap<String, Duration>,
     /// Watches, by kind and namespace.
     watches: BTreeMap<(Kind, Option<String>), Watch>,
@@ -45,18 +43,14 @@ struct Doing {
     ledgers: Option<String>,
 }
 
-/// How a watch does. That it works again is never said; that it fails is said again and again.
-#[derive(Debug, Default)]
+/// How a watch does.
+#[derive(Debug)]
 struct Watch {
     listed: bool,
-    failing: Option<Failing>,
-}
-
-#[derive(Debug)]
-struct Failing {
-    since: Duration,
-    last: Duration,
-    why: String,
+    /// When it was last answered.
+    heard: Duration,
+    /// When it last failed and why, if it was not answered since.
+    failing: Option<(Duration, String)>,
 }
 
 /// Where not everything is seen. A namespace that is gone, or in which we may not look, is in nobody else's way.
@@ -73,18 +67,31 @@ impl Unseen {
 }
 
 impl Watch {
-    fn failing(&self) -> Option<&Failing> {
-        let now = boottime::now();
-        self.failing
-            .as_ref()
-            .filter(|failing| now.saturating_sub(failing.last) < SILENT)
+    /// One that was not answered yet.
+    fn begun(now: Duration) -> Self {
+        Self {
+            listed: false,
+            heard: now,
+            failing: None,
+        }
     }
 
-    fn problem(&self) -> Option<&str> {
-        match self.failing() {
-            Some(failing) => Some(&failing.why),
-            None if self.listed => None,
-            None => Some("not listed yet"),
+    fn heard(&mut self, at: Duration) {
+        self.heard = self.heard.max(at);
+        // An answer from before it failed says nothing.
+        self.failing.take_if(|(failed, _)| *failed <= at);
+    }
+
+    fn is_blind(&self, now: Duration) -> bool {
+        !self.listed || now.saturating_sub(self.heard) > BLIND
+    }
+
+    fn problem(&self, now: Duration) -> Option<&str> {
+        match &self.failing {
+            Some((_, why)) => Some(why),
+            None if !self.listed => Some("not listed yet"),
+            None if self.is_blind(now) => Some("the API server did not answer for a minute"),
+            None => None,
         }
     }
 }
@@ -93,12 +100,13 @@ impl Health {
     /// A process that has seen nothing yet.
     #[must_use]
     pub fn new(watches: impl IntoIterator<Item = (Kind, Option<String>)>) -> Self {
+        let now = boottime::now();
         Self(Arc::new(Mutex::new(Doing {
-            turned: boottime::now(),
+            turned: now,
             passes: BTreeMap::new(),
             watches: watches
                 .into_iter()
-                .map(|watch| (watch, Watch::default()))
+                .map(|watch| (watch, Watch::begun(now)))
                 .collect(),
             forbidden: BTreeMap::new(),
             ledgers: Some(String::from("not read yet")),
@@ -126,39 +134,45 @@ impl Health {
         self.state().passes.remove(property);
     }
 
+    /// A pass goes on: it noted something of what it does.
+    pub fn went_on(&self, property: &str) {
+        if let Some(since) = self.state().passes.get_mut(property) {
+            *since = boottime::now();
+        }
+    }
+
     /// A watch listed everything there is.
     pub fn listed(&self, kind: Kind, scope: Option<String>) {
-        let watch = Watch {
-            listed: true,
-            failing: None,
-        };
-        self.state().watches.insert((kind, scope), watch);
+        self.on_watch(kind, scope, |watch, now| {
+            watch.listed = true;
+            watch.heard(now);
+        });
+    }
+
+    /// A watch was answered.
+    pub fn heard(&self, kind: Kind, scope: Option<String>, at: Duration) {
+        self.on_watch(kind, scope, |watch, _| watch.heard(at));
     }
 
     /// A watch failed, and is tried again.
     pub fn failed(&self, kind: Kind, scope: Option<String>, why: String) {
-        let now = boottime::now();
-        let mut state = self.state();
-        let watch = state.watches.entry((kind, scope)).or_default();
-        let since = watch.failing().map_or(now, |failing| failing.since);
-        watch.failing = Some(Failing {
-            since,
-            last: now,
-            why,
-        });
+        self.on_watch(kind, scope, |watch, now| watch.failing = Some((now, why)));
     }
 
-    /// Where not everything was listed, or a watch has failed for so long that what we know is old.
+    fn on_watch(&self, kind: Kind, scope: Option<String>, does: impl FnOnce(&mut Watch, Duration)) {
+        let now = boottime::now();
+        let mut state = self.state();
+        let watch = state.watches.entry((kind, scope));
+        does(watch.or_insert_with(|| Watch::begun(now)), now);
+    }
+
+    /// Where not everything was listed, or a watch was not answered for so long that what we know is old.
     #[must_use]
     pub fn unseen(&self) -> Unseen {
         let now = boottime::now();
         let state = self.state();
-        let unseen = state.watches.iter().filter(|(_, watch)| {
-            let blind = watch
-                .failing()
-                .is_some_and(|failing| now.saturating_sub(failing.since) > BLIND);
-            !watch.listed || blind
-        });
+        let watches = state.watches.iter();
+        let unseen = watches.filter(|(_, watch)| watch.is_blind(now));
         Unseen(unseen.map(|((_, scope), _)| scope.clone()).collect())
     }
 
@@ -180,13 +194,14 @@ impl Health {
     /// What stands in the way of work; empty: ready.
     #[must_use]
     pub fn unready(&self) -> Vec<String> {
+        let now = boottime::now();
         let state = self.state();
         let watches = state.watches.iter().filter_map(|((kind, scope), watch)| {
             let place = scope.as_ref().map_or_else(
                 || String::from("all namespaces"),
                 |namespace| format!("namespace {namespace}"),
             );
-            let problem = watch.problem()?;
+            let problem = watch.problem(now)?;
             Some(format!("{kind} objects in {place}: {problem}"))
         });
         let forbidden = state
@@ -287,6 +302,45 @@ mod tests {
             !health.unseen().hides("n"),
             "it is not blind for a moment without a watch"
         );
+    }
+
+    #[test]
+    fn a_watch_that_was_not_answered_for_a_minute_is_blind_however_seldom_it_says_so() {
+        let at = Duration::from_secs;
+        let mut watch = Watch::begun(at(0));
+        assert!(watch.is_blind(at(1)), "it was not listed");
+        watch.listed = true;
+        watch.heard(at(10));
+        // A server that hangs lets it fail once in 55 to 75 s.
+        assert!(!watch.is_blind(at(65)) && watch.problem(at(65)).is_none());
+        watch.failing = Some((at(65), String::from("no answer")));
+        assert_eq!(watch.problem(at(65)), Some("no answer"));
+        assert!(watch.is_blind(at(71)));
+        watch.failing = Some((at(139), String::from("no answer")));
+        assert!(watch.is_blind(at(139)));
+        // An answer that was followed by a failure is none; one that comes later makes it well at once.
+        watch.heard(at(138));
+        assert!(watch.problem(at(139)).is_some());
+        watch.heard(at(140));
+        assert!(!watch.is_blind(at(140)) && watch.problem(at(140)).is_none());
+        assert!(watch.problem(at(201)).is_some(), "it hangs");
+    }
+
+    #[test]
+    fn a_pass_that_goes_on_is_not_stuck_however_long_it_lasts() {
+        let health = Health::new([]);
+        let long_ago = boottime::now().saturating_sub(LONGEST_PASS + Duration::from_secs(1));
+        health.began("n/slow");
+        health.began("n/stuck");
+        for since in health.state().passes.values_mut() {
+            *since = long_ago;
+        }
+        health.went_on("n/slow");
+        health.went_on("n/unknown");
+        let late = boottime::now() > LONGEST_PASS;
+        let stuck = health.stuck();
+        assert!(!stuck.iter().any(|said| said.contains("n/slow")));
+        assert!(!late || stuck.iter().any(|said| said.contains("n/stuck")));
     }
 
     #[test]

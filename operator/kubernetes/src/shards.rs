@@ -93,15 +93,17 @@ pub struct Shards {
     deadlines: Deadlines,
     seen: BTreeMap<String, Sighting>,
     held: BTreeSet<u8>,
+    /// What nobody was told of yet.
+    news: Renewal,
 }
 
-/// What one round of renewal changed.
+/// What renewing changed. A shard that went and came back is both lost and gained: meanwhile it was another's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
     /// Shards that are ours from now on.
-    pub gained: Vec<u8>,
-    /// Shards that are no longer ours.
-    pub lost: Vec<u8>,
+    pub gained: BTreeSet<u8>,
+    /// Shards that are, or were, no longer ours.
+    pub lost: BTreeSet<u8>,
 }
 
 impl Shards {
@@ -115,6 +117,7 @@ impl Shards {
             deadlines: Deadlines::default(),
             seen: BTreeMap::new(),
             held: BTreeSet::new(),
+            news: Renewal::default(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Shards {
 
     /// Renews what is ours, takes what is free and ours to have, and gives up what another should
     /// have. `needed`: shards there is work for. `busy`: shards at work now, which are not given up.
+    /// However it ends, also where it is dropped half way, [`Self::news`] tells what it changed.
     ///
     /// # Errors
     /// The API server did not answer. Deadlines stand; they end by themselves.
@@ -139,8 +143,7 @@ impl Shards {
         &mut self,
         needed: &BTreeSet<u8>,
         busy: &BTreeSet<u8>,
-    ) -> Result<Renewal, kube::Error> {
-        let before = self.held.clone();
+    ) -> Result<(), kube::Error> {
         self.look().await?;
         let own = format!("opendoor-replica-{}", self.identity);
         self.take(&own, OF_REPLICA).await?;
@@ -148,6 +151,9 @@ impl Shards {
         for shard in 0..SHARDS {
             let name = lease_name(shard);
             let mine = self.holder(&name) == Some(&self.identity);
+            if !mine {
+                self.lose(shard);
+            }
             let meant = preferred(shard, &replicas) == Some(self.identity.as_str());
             let wanted = needed.contains(&shard) && (meant || (mine && busy.contains(&shard)));
             let asked = boottime::now();
@@ -156,25 +162,35 @@ impl Shards {
                     let until = asked + self.duration - self.duration / MARGIN;
                     let millis = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
                     self.deadlines.set(shard, millis);
-                    self.held.insert(shard);
+                    if self.held.insert(shard) {
+                        self.news.gained.insert(shard);
+                    }
                     continue;
                 }
             } else if mine && !busy.contains(&shard) {
                 // Nothing is sent any more before somebody else may.
-                self.deadlines.set(shard, 0);
-                self.held.remove(&shard);
+                self.lose(shard);
                 self.give_up(&name).await?;
                 continue;
             }
-            if !mine || !self.deadlines.holds(shard) {
-                self.deadlines.set(shard, 0);
-                self.held.remove(&shard);
+            if !self.deadlines.holds(shard) {
+                self.lose(shard);
             }
         }
-        Ok(Renewal {
-            gained: self.held.difference(&before).copied().collect(),
-            lost: before.difference(&self.held).copied().collect(),
-        })
+        Ok(())
+    }
+
+    fn lose(&mut self, shard: u8) {
+        self.deadlines.set(shard, 0);
+        if self.held.remove(&shard) {
+            self.news.gained.remove(&shard);
+            self.news.lost.insert(shard);
+        }
+    }
+
+    /// What changed since this was last asked.
+    pub fn news(&mut self) -> Renewal {
+        std::mem::take(&mut self.news)
     }
 
     /// Gives everything up, when the process ends.
@@ -196,6 +212,7 @@ impl Shards {
         let listed = self.api.list(&ListParams::default().labels(LABEL)).await?;
         let now = boottime::now();
         let mut seen = BTreeMap::new();
+        let mut long_gone = Vec::new();
         for lease in listed {
             let Some(name) = lease.metadata.name.clone() else {
                 continue;
@@ -204,15 +221,19 @@ impl Shards {
                 before.lease.metadata.resource_version == lease.metadata.resource_version
             });
             let since = before.map_or(now, |before| before.seen);
-            let long_gone = now.saturating_sub(since) > self.duration * 10;
-            if long_gone && kind_of(&lease) == Some(OF_REPLICA) && name != self.own_name() {
-                // Only tidying: whoever is first does it.
-                let _ = self.api.delete(&name, &DeleteParams::default()).await;
-                continue;
+            let silent = now.saturating_sub(since) > self.duration * 10;
+            if silent && kind_of(&lease) == Some(OF_REPLICA) && name != self.own_name() {
+                long_gone.push(name);
+            } else {
+                seen.insert(name, Sighting { lease, seen: since });
             }
-            seen.insert(name, Sighting { lease, seen: since });
         }
+        // Before anything is waited for: a sighting that is lost there makes a Lease look renewed.
         self.seen = seen;
+        for name in long_gone {
+            // Only tidying: whoever is first does it.
+            let _ = self.api.delete(&name, &DeleteParams::default()).await;
+        }
         Ok(())
     }
 

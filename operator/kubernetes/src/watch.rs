@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::{BoxStream, SelectAll};
 use futures::{FutureExt, StreamExt};
 use kube::api::{ApiResource, DynamicObject};
@@ -12,10 +13,11 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
 use opendoor_api::{GROUP, Kind, VERSION};
 
+use crate::boottime;
 use crate::objects::Name;
 
-/// How long one watch may last. A connection that died without a word is noticed by then, so that we
-/// are never blind for longer than a minute.
+/// How long one watch may last. A connection that died without a word is noticed by then: so often is a watch opened,
+/// and its answer heard of.
 const WATCH: u32 = 45;
 
 /// What a watch says.
@@ -26,6 +28,8 @@ pub enum Change {
     Gone(Kind, Name),
     /// All objects of the kind in this scope were listed; those not named are gone.
     Listed(Kind, Scope, BTreeSet<Name>),
+    /// The API server answered, at this time: the list was given, or the watch is open.
+    Heard(Kind, Scope, Duration),
     /// The watch failed; it is tried again by itself.
     Failed(Kind, Scope, String),
 }
@@ -67,14 +71,18 @@ pub fn changes(client: &Client, namespaces: &[String]) -> SelectAll<BoxStream<'s
 }
 
 fn of_kind(client: Client, kind: Kind, scope: Scope) -> BoxStream<'static, Change> {
+    let (answered, answers) = unbounded();
+    let client = telling(client, answered);
     let resource = resource_of(kind);
     let api: Api<DynamicObject> = match &scope {
         Some(namespace) => Api::namespaced_with(client, namespace, &resource),
         None => Api::all_with(client, &resource),
     };
+    let heard_in = scope.clone();
+    let heard = answers.map(move |at| Change::Heard(kind, heard_in.clone(), at));
     let config = watcher::Config::default().timeout(WATCH);
     let mut listed = BTreeSet::new();
-    watcher(api, config)
+    let seen = watcher(api, config)
         .backoff(Backoff::default())
         .filter_map(move |event| {
             let change = match event {
@@ -96,8 +104,26 @@ fn of_kind(client: Client, kind: Kind, scope: Scope) -> BoxStream<'static, Chang
                 Err(error) => Some(Change::Failed(kind, scope.clone(), why(&error))),
             };
             futures::future::ready(change)
-        })
-        .boxed()
+        });
+    futures::stream::select(heard, seen).boxed()
+}
+
+/// The same client, which tells when it is answered. The watcher itself says nothing of a watch that works and is
+/// quiet.
+fn telling(client: Client, answered: UnboundedSender<Duration>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let service = tower::service_fn(move |request| {
+        let (client, answered) = (client.clone(), answered.clone());
+        async move {
+            let answer = client.send(request).await?;
+            if answer.status().is_success() {
+                // Nobody listens any more: the watch is not polled either.
+                let _ = answered.unbounded_send(boottime::now());
+            }
+            Ok::<_, kube::Error>(answer)
+        }
+    });
+    Client::new(service, namespace)
 }
 
 /// Without what nobody here reads.

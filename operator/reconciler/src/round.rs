@@ -99,7 +99,7 @@ where
         }
         // Nothing is owned or owed.
         ledger.let_go();
-        let_go.push((*building, (*ledger.head).clone()));
+        let_go.push((*building, ledger.head.clone()));
         if mandate == Mandate::Perform {
             ports.ledgers.commit(&mut ledger, &[]).await?;
             // What was read of it before is the past.

@@ -1,23 +1,25 @@
 //! Which shards are wanted, and what it means to gain or lose one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 use opendoor_api::Kind;
 use tokio::time::Instant;
 
-use super::{Controller, Renewing, read_ledgers};
+use super::{Controller, Renewing};
 use crate::objects::Name;
 use crate::shards::{Renewal, Shards};
 
 impl Controller {
     /// Shards there is work for.
     fn needed(&self) -> BTreeSet<u8> {
-        self.context.shards_of.borrow().values().copied().collect()
+        let of_properties = self.context.shards_of.borrow();
+        let of_portfolios = self.context.portfolio_shards.borrow();
+        let all = of_properties.values().chain(of_portfolios.values());
+        all.copied().collect()
     }
 
     pub(super) fn wants_new_shards(&self) -> bool {
-        // A Property whose shard nobody asked for yet: do not wait a whole period.
+        // One whose shard nobody asked for yet: do not wait a whole period.
         self.needed() != *self.context.asked_shards.borrow()
     }
 
@@ -40,15 +42,18 @@ impl Controller {
         })
     }
 
-    /// Takes in what a renewal changed.
-    pub(super) fn renewed(&mut self, renewed: Option<Result<Renewal, kube::Error>>) {
-        let Some(result) = renewed else {
-            tracing::warn!("leases were not renewed in time; they are tried again");
-            return;
-        };
-        let Some(Renewal { gained, lost }) = self.context.note("renew leases", result) else {
-            return;
-        };
+    /// Takes in what a renewal changed, as far as it came.
+    pub(super) fn renewed(
+        &mut self,
+        renewed: Option<Result<(), kube::Error>>,
+        Renewal { gained, lost }: Renewal,
+    ) {
+        match renewed {
+            Some(result) => {
+                self.context.note("renew leases", result);
+            }
+            None => tracing::warn!("leases were not renewed in time; they are tried again"),
+        }
         if !lost.is_empty() {
             tracing::info!(?lost, "shards given up or lost");
             // Their Properties are measured by another replica from now on.
@@ -63,8 +68,7 @@ impl Controller {
         }
         tracing::info!(?gained, "shards gained");
         // Whoever had them may have written since our ledgers were read.
-        self.ledgers_read = false;
-        self.working.push(read_ledgers(Rc::clone(&self.context)));
+        self.read_ledgers_anew();
         let now = Instant::now();
         let of: BTreeMap<Name, u8> = self.context.shards_of.borrow().clone();
         for (property, shard) in of {
