@@ -16,6 +16,7 @@ mod admission;
 mod alerts;
 mod argocd;
 mod asking;
+mod braking;
 mod chart;
 mod chart_admission;
 mod chart_install;

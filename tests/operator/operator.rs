@@ -418,6 +418,21 @@ impl Operator {
             .sum()
     }
 
+    /// Waits until a pass has begun and ended since, whatever was under way.
+    #[track_caller]
+    pub fn until_looked_anew(&self) {
+        let passes = || self.metric("opendoor_passes_total", "done");
+        let before = passes();
+        wait_until(PATIENCE, "two more passes", || {
+            let now = passes();
+            if now >= before + 2.0 {
+                Ok(())
+            } else {
+                Err(format!("{before} before, {now} now"))
+            }
+        });
+    }
+
     /// Waits until it says that it is ready.
     #[track_caller]
     pub fn until_ready(&self) {
