@@ -35,6 +35,7 @@ mod going_namespaces;
 mod immutable;
 mod killing;
 mod kstatus;
+mod measuring;
 mod odd_objects;
 mod operator;
 mod removing;

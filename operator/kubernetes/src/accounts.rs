@@ -2,7 +2,7 @@
 //! limiter and one breaker serve all who use the same credentials.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -331,10 +331,19 @@ impl Accounts {
         self.routes.borrow_mut().remove(portfolio);
     }
 
-    /// Every account that is open, for its figures.
+    /// Every account that a Portfolio leads to now, for its figures.
     #[must_use]
-    pub fn all_open(&self) -> Vec<Rc<Account>> {
-        self.open.borrow().values().cloned().collect()
+    pub fn in_use(&self) -> Vec<Rc<Account>> {
+        let routes = self.routes.borrow();
+        let used: BTreeSet<(String, String)> = routes
+            .values()
+            .map(|held| {
+                let route = held.route.borrow();
+                (route.connection.name.clone(), route.client_id.clone())
+            })
+            .collect();
+        let open = self.open.borrow();
+        used.iter().filter_map(|id| open.get(id).cloned()).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use kube::Client;
 use kube::api::DynamicObject;
 use opendoor_api::Kind;
 use opendoor_planner::guard::losses_in_window;
-use opendoor_planner::ids::DoorUuid;
+use opendoor_planner::ids::{DoorUuid, PartnerUuid};
 use opendoor_planner::plan::HandMade;
 use opendoor_reconciler::pass::Losses;
 use tokio::time::Instant;
@@ -62,12 +62,14 @@ pub(crate) struct Context {
 pub(crate) struct Memory {
     /// Passes that failed in a row.
     pub(crate) failures: u32,
+    /// Since when they fail.
+    pub(crate) failing_since: Option<Timestamp>,
     /// Access added by hand.
     pub(crate) added: BTreeSet<HandMade>,
     /// What was changed by hand.
     pub(crate) changed: BTreeSet<HandMade>,
     /// Removals not proven at the lock, and since when.
-    pub(crate) owed: BTreeMap<(Option<DoorUuid>, String), Timestamp>,
+    pub(crate) owed: BTreeMap<(DoorUuid, PartnerUuid), Timestamp>,
     /// Since when it is suspended.
     pub(crate) suspended_since: Option<Timestamp>,
 }

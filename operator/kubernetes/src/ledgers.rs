@@ -9,11 +9,13 @@ use std::rc::Rc;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
+use opendoor_planner::exposure::unproven;
 use opendoor_planner::ids::BuildingUuid;
 use opendoor_planner::ledger::{Head, Ledger, Unsaved};
 use opendoor_reconciler::gather::Heads;
@@ -57,6 +59,8 @@ pub struct Known {
     pub head: Rc<Head>,
     /// Whether nothing is owned, owed or under way.
     pub settled: bool,
+    /// Since when each partner at a door is owed a proof at its lock, the oldest first.
+    pub unproven: Rc<[Timestamp]>,
 }
 
 /// What is known of every ledger, and where to look for one.
@@ -238,10 +242,13 @@ impl ClusterLedgers {
 }
 
 fn of(ledger: &Ledger, property: Name) -> Known {
+    let mut unproven: Vec<Timestamp> = unproven(ledger).into_values().collect();
+    unproven.sort_unstable();
     Known {
         property,
         head: Rc::new(ledger.head.clone()),
         settled: ledger.is_settled(),
+        unproven: unproven.into(),
     }
 }
 

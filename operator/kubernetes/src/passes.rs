@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use opendoor_api::{Kind, Portfolio, PortfolioSpec, Resource};
 use opendoor_door_os::{Building, Error as DoorOsError, Reason as DoorOsReason};
 use opendoor_planner::declared::Problem;
@@ -59,6 +59,8 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     };
     context.shards_of.borrow_mut().insert(name.clone(), shard);
     if !context.deadlines.holds(shard) {
+        // It may have been ours, in another shard.
+        context.metrics.forget(&name);
         return Next::OnChange;
     }
     let route = match route {
@@ -169,6 +171,19 @@ impl AtHand {
         match self.portfolio.as_ref().map(|seen| &seen.content) {
             Ok(Ok(Resource::Portfolio(portfolio))) => portfolio.spec.clone(),
             _ => PortfolioSpec::default(),
+        }
+    }
+
+    /// How long a removal may stay unproven: as its Portfolio says now, or said last.
+    pub(crate) fn objective(&self) -> SignedDuration {
+        let accepted = self
+            .ledger
+            .as_ref()
+            .and_then(|(_, known)| known.head.portfolio.as_ref());
+        match (&self.readable_portfolio(), accepted) {
+            (Ok((_, portfolio)), _) => portfolio.spec.revocation_objective.signed(),
+            (Err(_), Some(accepted)) => accepted.spec.revocation_objective.signed(),
+            (Err(_), None) => PortfolioSpec::default().revocation_objective.signed(),
         }
     }
 
