@@ -43,14 +43,20 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// Makes a pass over a Property, whatever state it is in.
 pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     tracing::debug!(property = %name, "pass");
-    let mut at_hand = match AtHand::find(&context, &name) {
-        Some(at_hand) => at_hand,
-        None => {
-            context.memory.borrow_mut().remove(&name);
-            context.shards_of.borrow_mut().remove(&name);
-            context.metrics.forget(&name);
-            return Next::OnChange;
+    let mut found = AtHand::find(&context, &name);
+    if found.is_none() && is_anothers(&context, &name) {
+        // What it left in the ledger we have not read. One of us has to look after what is owed.
+        let read = context.ledgers.read_of(&name).await;
+        if context.note("list ConfigMaps", read).is_none() {
+            return Next::In(FIRST_WAIT);
         }
+        found = AtHand::find(&context, &name);
+    }
+    let Some(mut at_hand) = found else {
+        context.memory.borrow_mut().remove(&name);
+        context.shards_of.borrow_mut().remove(&name);
+        context.metrics.forget(&name);
+        return Next::OnChange;
     };
     let route = at_hand.route(&context).await;
     let shard = match &route {
@@ -104,6 +110,12 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
             at_hand.fail(&context, reason, &message).await
         }
     }
+}
+
+/// Whether another replica looked after a Property, as far as is known.
+fn is_anothers(context: &Context, name: &Name) -> bool {
+    let shard = context.shards_of.borrow().get(name).copied();
+    shard.is_some_and(|shard| !context.deadlines.holds(shard))
 }
 
 /// Why there was no pass.

@@ -27,6 +27,7 @@ const DEFINITIONS_FRESH: Duration = Duration::from_secs(5);
 /// accepted are let go.
 pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&Ledger>) {
     let known = context.ledgers.of_property(property);
+    let any_damaged = ledger.is_none() && known.is_none() && context.ledgers.any_damaged().await;
     for seen in deleted_objects(context, property) {
         let Some(owner) = seen.owner() else {
             continue;
@@ -35,9 +36,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
             (Some(ledger), _) => !ledger.holds_for(&owner),
             // Without a look: only what no ledger knows. One that cannot be read may know it.
             (None, Some((_, known))) => known.settled && !known.head.accepted.contains_key(&owner),
-            (None, None) => {
-                seen.property.as_deref() == Some(&property.name) && !context.ledgers.any_damaged()
-            }
+            (None, None) => seen.property.as_deref() == Some(&property.name) && !any_damaged,
         };
         if done {
             let_go(context, &seen).await;
@@ -49,7 +48,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     let holds = match (ledger, &known) {
         (Some(ledger), _) => ledger.holds_for_any(),
         (None, Some((_, known))) => !(known.settled && known.head.accepted.is_empty()),
-        (None, None) => context.ledgers.any_damaged(),
+        (None, None) => any_damaged,
     };
     let referred = {
         let objects = context.objects.borrow();
