@@ -51,6 +51,13 @@ fn the_answers_are_the_operators() {
     site.apply(&assignment("nobody", "Nobody", "Package Room"));
     site.until("property", "harbor-point", "SyncRequired", "True");
     site.until("da", "nobody", "Stalled", "True");
+    // The order is written last.
+    wait_until(PATIENCE, "an order", || {
+        match &site.object("dso", "harbor-point")["status"]["total"] {
+            total if *total == 1 => Ok(()),
+            total => Err(total.to_string()),
+        }
+    });
 
     let opendoor = std::path::PathBuf::from(env!("CARGO_BIN_EXE_opendoor"));
     let (said, _) = ask(&site, &opendoor, &["status", "--kubernetes"]);
@@ -233,14 +240,6 @@ fn who_opens_a_door_by_selector_or_by_hand_is_the_same_from_the_cluster() {
         (version("property", "harbor-point"), version("da", "rooms"))
     };
     let before = versions();
-    let passes = operator.metric("opendoor_passes_total", "done");
-    wait_until(PATIENCE, "two more passes", || {
-        let now = operator.metric("opendoor_passes_total", "done");
-        if now >= passes + 2.0 {
-            Ok(())
-        } else {
-            Err(now.to_string())
-        }
-    });
+    operator.until_looked_anew();
     assert_eq!(versions(), before);
 }

@@ -144,6 +144,8 @@ fn a_value_that_is_misspelt_or_cannot_be_is_refused() {
         ("replicas=0", "replicas"),
         ("log=xml", "log"),
         ("leaseDuration=soon", "leaseDuration"),
+        ("leaseDuration=8s", "leaseDuration"),
+        ("tracing.endpoint=collector:4318", "endpoint"),
         ("metrics.port=80", "port"),
         ("connections[0].url=ftp://door.example", "url"),
     ] {
@@ -298,7 +300,10 @@ fn the_program_takes_the_arguments_it_is_given() {
         .iter()
         .map(|variable| variable["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["POD_NAMESPACE", "POD_NAME"]);
+    assert_eq!(
+        names,
+        ["POD_NAMESPACE", "POD_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    );
 }
 
 #[test]
@@ -321,6 +326,7 @@ fn the_network_is_closed_but_for_what_is_needed() {
     let expected = [
         (json!([block("169.254.20.10/32")]), json!(53)),
         (json!([block("192.0.2.10/32")]), json!(6443)),
+        (policy["ingress"][0]["from"].clone(), json!(4318)),
         (json!([block("198.51.100.0/24")]), json!(443)),
         (
             json!([block("198.51.100.0/24"), block("10.20.0.0/16")]),
@@ -329,7 +335,7 @@ fn the_network_is_closed_but_for_what_is_needed() {
     ];
     assert_eq!(
         out, expected,
-        "DNS, the API server, each connection; nothing for those on loopback"
+        "DNS, the API server, the collector, each connection; nothing for those on loopback"
     );
     let all = with_values("");
     let policy = &only(&all, "NetworkPolicy", "opendoor")["spec"];

@@ -81,7 +81,7 @@ fn a_whole_life(site: &Site, user: &str) -> Operator {
     site.delete(&["pk", "tours"]);
     site.until_gone("pk", "tours");
     assert!(operator.metric("opendoor_door_os_retry_budget_ratio", "connection=\"door\"") > 0.2);
-    assert_eq!(operator.get("/readyz"), (200, String::from("ok\n")));
+    operator.until_ready();
     operator
 }
 
@@ -89,6 +89,21 @@ fn namespace_goes_without_credentials(site: &Site) {
     site.delete(&["secret", "door-os"]);
     // With what it held in memory it would still take everything away.
     site.delete_namespace();
+}
+
+/// Waits until the operator may not do something any more: the authorizer learns of a changed role by a watch.
+#[track_caller]
+pub fn until_it_may_not(site: &Site, what: &[&str]) {
+    let account = format!("--as=system:serviceaccount:{0}:{0}", site.system.name);
+    let words = [&["auth", "can-i"], what, &[&account]].concat();
+    wait_until(PATIENCE, "the role has an effect", || {
+        let said = site.namespace.kubectl(&words);
+        if said.out.trim() == "no" {
+            Ok(())
+        } else {
+            Err(format!("{said:?}"))
+        }
+    });
 }
 
 /// What rules allow, one by one.
@@ -278,6 +293,8 @@ fn a_right_that_is_taken_away_is_named_and_given_back_it_goes_on() {
         .unwrap()
         .retain(|rule| !is_about(rule, "doorassignments/status"));
     replace(&weak);
+    let assignments = "doorassignments.opendoor.dev";
+    until_it_may_not(&site, &["patch", assignments, "--subresource=status"]);
     site.apply(&assignment(
         "parcel",
         "Parcel Runner",

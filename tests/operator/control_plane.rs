@@ -331,6 +331,29 @@ impl Namespace<'_> {
         self.kubectl_as(ADMIN, words, "")
     }
 
+    /// The first line that kubectl prints, as soon as it is there; what it says of an error if it prints none.
+    pub fn first_line(&self, words: &[&str]) -> Result<String, String> {
+        let mut child = self
+            .server
+            .command(ADMIN)
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let output = child.wait_with_output().unwrap();
+            return Err(String::from_utf8(output.stderr).unwrap());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        Ok(line)
+    }
+
     /// Applies YAML, or JSON, as the admin.
     pub fn apply(&self, text: &str) -> Said {
         self.kubectl_as(ADMIN, &["apply", "--validate=strict", "-f", "-"], text)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::{ControlPlane, wait_until};
-use crate::operator::{Operator, PATIENCE, Site, assignment, portfolio};
+use crate::operator::{PATIENCE, Site, assignment, portfolio};
 use crate::yaml::key;
 
 #[test]
@@ -48,29 +48,17 @@ fn the_example_converges_to_what_the_standalone_home_makes_of_it() {
         ])
         .works();
     site.simulator.advance(Duration::from_secs(3_600));
-    more_passes(&operator, 6.0);
+    operator.until_more_passes(6.0);
     let writes = site.writes();
     let kube_writes = operator.metric("opendoor_kubernetes_writes_total", "");
     let versions = versions(&site);
-    more_passes(&operator, 4.0);
+    operator.until_more_passes(4.0);
     assert_eq!(site.writes(), writes);
     assert_eq!(
         operator.metric("opendoor_kubernetes_writes_total", ""),
         kube_writes
     );
     assert_eq!(self::versions(&site), versions);
-}
-
-fn more_passes(operator: &Operator, more: f64) {
-    let before = operator.metric("opendoor_passes_total", "done");
-    wait_until(PATIENCE, "more passes", || {
-        let now = operator.metric("opendoor_passes_total", "done");
-        if now >= before + more {
-            Ok(())
-        } else {
-            Err(now.to_string())
-        }
-    });
 }
 
 /// Who is on which door and key, whatever the revisions.
@@ -151,11 +139,8 @@ fn an_assignment_and_a_key_are_made_and_said() {
         "property/harbor-point",
     ];
     site.namespace.kubectl(&wait).works();
-    assert!(
-        site.events("parcel")
-            .contains(&String::from("PartnerAssigned"))
-    );
-    assert!(site.events("tours").contains(&String::from("KeyCreated")));
+    site.until_event("parcel", "PartnerAssigned");
+    site.until_event("tours", "KeyCreated");
     let key = site.object("pk", "tours");
     assert!(key["status"]["keyUuid"].is_string(), "{key}");
     // An ordinary key that people hold, converted: who holds it is told by role, as a count.
@@ -180,7 +165,7 @@ fn an_assignment_and_a_key_are_made_and_said() {
         property["metadata"]["generation"]
     );
     assert_eq!(operator.get("/healthz").0, 200);
-    assert_eq!(operator.get("/readyz"), (200, String::from("ok\n")));
+    operator.until_ready();
     assert_eq!(operator.end(), Some(0));
 }
 
@@ -196,7 +181,7 @@ fn one_illegal_object_does_not_stop_the_others() {
     assert_eq!(refused.reason, "PartnerNotListed", "{}", refused.message);
     let refused = site.until("da", "c", "Stalled", "True");
     assert_eq!(refused.reason, "DoorNotFound", "{}", refused.message);
-    assert!(site.events("c").contains(&String::from("ChangeRefused")));
+    site.until_event("c", "ChangeRefused");
 }
 
 #[test]

@@ -122,8 +122,16 @@ fn timeless(value: &mut Value) {
     }
 }
 
-/// What the API server lists at a path. kubectl takes too long to look often.
+/// What the API server lists at a path.
 fn listed(path: &str) -> Vec<Value> {
+    match asked("GET", path, "")["items"].take() {
+        Value::Array(items) => items,
+        other => panic!("{path} lists {other}"),
+    }
+}
+
+/// What the API server answers to a request, with YAML as its body. kubectl takes too long to ask often or quickly.
+pub fn asked(method: &str, path: &str, yaml: &str) -> Value {
     static WAY: LazyLock<(reqwest::blocking::Client, String)> = LazyLock::new(|| {
         let server = ControlPlane::shared();
         let authority = fs::read(server.ca_file()).unwrap();
@@ -139,10 +147,14 @@ fn listed(path: &str) -> Vec<Value> {
     });
     let (client, token) = &*WAY;
     let url = format!("{}{path}", ControlPlane::shared().url());
-    let answer = client.get(url).bearer_auth(token).send().unwrap();
-    let mut list: Value = serde_json::from_slice(&answer.bytes().unwrap()).unwrap();
-    match list["items"].take() {
-        Value::Array(items) => items,
-        other => panic!("{path} lists {other}"),
-    }
+    let answer = client
+        .request(method.parse().unwrap(), url)
+        .bearer_auth(token)
+        .header("content-type", "application/yaml")
+        .body(yaml.to_owned())
+        .send()
+        .unwrap();
+    let (status, body) = (answer.status(), answer.bytes().unwrap());
+    assert!(status.is_success(), "{method} {path}: {status} {body:?}");
+    serde_json::from_slice(&body).unwrap()
 }

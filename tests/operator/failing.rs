@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::control_plane::{ControlPlane, wait_until};
-use crate::operator::{Operator, PATIENCE, Site, WORLD, assignment};
+use crate::operator::{Operator, PATIENCE, PROPERTY, Site, WORLD, assignment};
 
 const TWO_BUILDINGS: &str = "
 partners:
@@ -120,6 +120,42 @@ fn a_lost_ledger_is_a_first_contact_and_a_damaged_one_stops_its_building() {
 }
 
 #[test]
+fn a_damaged_ledger_whose_property_is_gone_holds_others_up_only_until_it_is_deleted() {
+    let (site, operator) = at_work();
+    operator.kill();
+    let free = r#"{"metadata":{"finalizers":null}}"#;
+    for (kind, name) in [("da", "parcel"), ("property", "harbor-point")] {
+        site.namespace
+            .kubectl(&["patch", kind, name, "--type=merge", "-p", free])
+            .works();
+        site.delete(&[kind, name]);
+    }
+    let ledgers = ["configmaps", "-l", "opendoor.dev/ledger"];
+    let name = [&["get"], ledgers.as_slice(), &["-o", "name"]].concat();
+    let name = site.system.kubectl(&name).works().out;
+    let damage = json!({ "binaryData": { "ledger": "AAAA" } }).to_string();
+    site.system
+        .kubectl(&["patch", name.trim(), "--type=merge", "-p", &damage])
+        .works();
+    let _operator = site.operator("b");
+    let nowhere = PROPERTY
+        .replace("harbor-point", "nowhere")
+        .replace("Harbor Point", "Nowhere");
+    site.apply(&nowhere);
+    site.until_reason("property", "nowhere", "Stalled", "BuildingNotFound");
+    site.delete(&["property", "nowhere"]);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(
+        !site.object("property", "nowhere").is_null(),
+        "nobody knows what the ledger says of it"
+    );
+    site.system
+        .kubectl(&[&["delete"], ledgers.as_slice()].concat())
+        .works();
+    site.until_gone("property", "nowhere");
+}
+
+#[test]
 fn it_goes_on_when_the_api_server_was_away_and_its_history_is_gone() {
     // Without the watch cache an old resource version is 410 Gone after a compaction.
     let server = Box::leak(Box::new(ControlPlane::private(&["--watch-cache=false"])));
@@ -156,8 +192,7 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     std::thread::sleep(Duration::from_secs(15));
     assert_eq!(site.writes(), writes);
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    let held = site.until("property", "harbor-point", "Stalled", "True");
-    assert_eq!(held.reason, "OwnerMissing", "{}", held.message);
+    site.until_reason("property", "harbor-point", "Stalled", "OwnerMissing");
     // Its objects wait, so the definition does; whoever wants it gone lets them go on purpose, and then
     // the definition and the object can be made anew.
     let free = r#"{"metadata":{"finalizers":null}}"#;

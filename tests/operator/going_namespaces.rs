@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::chart::of_kind;
-use crate::chart_rights::install;
+use crate::chart_rights::{install, until_it_may_not};
 use crate::control_plane::{ControlPlane, wait_until};
 use crate::operator::{Operator, PATIENCE, PROPERTY, Site, WORLD, assignment, portfolio};
 use crate::yaml::key;
@@ -140,10 +140,16 @@ fn while_door_os_is_down_it_waits_and_the_rights_in_it_stay() {
     let _another = place.operator("b");
     site.faults(&json!([{ "kind": "serverError" }]));
     site.delete_namespace();
+    wait_until(PATIENCE, "the RoleBinding is going", || {
+        let binding = place.binding();
+        if binding["deletionTimestamp"].is_string() {
+            Ok(())
+        } else {
+            Err(binding.to_string())
+        }
+    });
     std::thread::sleep(Duration::from_secs(8));
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    let binding = place.binding();
-    assert!(binding["deletionTimestamp"].is_string(), "{binding}");
     assert!(place.is_kept());
     // Nothing is begun in it any more.
     let refused = site
@@ -247,6 +253,11 @@ fn where_they_may_not_be_kept_it_works_as_long_as_they_last_and_says_so_once() {
     let rules = role["rules"].as_array_mut().unwrap();
     rules.retain(|rule| rule["resources"] != json!(["rolebindings"]));
     site.apply(&role.to_string());
+    let binding = format!(
+        "rolebindings.rbac.authorization.k8s.io/{}",
+        place.binding_name()
+    );
+    until_it_may_not(site, &["patch", &binding]);
     let operator = place.operator("a");
     let said = || {
         let log = operator.log();

@@ -62,7 +62,7 @@ fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person()
         let (reads, why) = kstatus(&site.object(kind, name));
         assert_eq!(reads, Reads::InProgress, "{kind}: {why}");
     }
-    let _operator = site.operator("a");
+    let operator = site.operator("a");
     let reads = |kind: &str, name: &str, wanted: Reads| {
         wait_until(PATIENCE, &format!("{kind}/{name} reads {wanted:?}"), || {
             let (reads, why) = kstatus(&site.object(kind, name));
@@ -81,7 +81,7 @@ fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person()
         reads(kind, name, Reads::Current);
     }
     // A change is not current until it was seen.
-    site.faults(&json!([{ "kind": "latency", "seconds": 1.0, "method": "PUT" }]));
+    operator.signal("STOP");
     site.apply(&assignment(
         "parcel",
         "Parcel Runner",
@@ -89,8 +89,8 @@ fn an_object_never_reads_current_before_we_looked_and_failed_only_for_a_person()
     ));
     let (now, why) = kstatus(&site.object("da", "parcel"));
     assert_eq!(now, Reads::InProgress, "{why}");
+    operator.signal("CONT");
     reads("da", "parcel", Reads::Current);
-    site.faults(&json!([]));
     // Waiting for a person reads failed, with the reason.
     let listed = crate::operator::PROPERTY.replace("[{", "[{ name: CleanCo }, {");
     site.apply(&listed);

@@ -1,9 +1,11 @@
 //! Objects that no API server of today would take, and references that lead elsewhere.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::control_plane::{ControlPlane, root};
-use crate::operator::{PROPERTY, Site, WORLD, assignment, portfolio};
+use crate::control_plane::{ControlPlane, root, wait_until};
+use crate::operator::{PATIENCE, PROPERTY, Site, WORLD, assignment, portfolio};
 use crate::yaml::key;
 
 /// Our definitions as an older version might have had them: anything goes.
@@ -133,8 +135,10 @@ fn access_that_ends_by_its_validity_ends_without_anything_to_wake_us() {
     site.apply(&portfolio("Apply").replace("checkInterval: 10s", "checkInterval: 1h"));
     let _operator = site.operator("a");
     site.until("property", "harbor-point", "Ready", "True");
+    // Long enough to see it begin, on a busy machine.
+    const AHEAD: i64 = 30;
     let now = site.simulator.now().as_second();
-    let until = jiff::Timestamp::from_second(now + 12).unwrap();
+    let until = jiff::Timestamp::from_second(now + AHEAD).unwrap();
     let limited = format!(
         "{}  validity: {{ until: \"{until}\" }}\n",
         assignment("short", "Parcel Runner", "Mail Room")
@@ -142,11 +146,10 @@ fn access_that_ends_by_its_validity_ends_without_anything_to_wake_us() {
     site.apply(&limited);
     site.until("da", "short", "Ready", "True");
     assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
-    crate::control_plane::wait_until(crate::operator::PATIENCE, "it ended", || {
-        match site.on_door("Mail Room") {
-            None => Ok(()),
-            Some(partner) => Err(partner),
-        }
+    let patience = Duration::from_secs(AHEAD.unsigned_abs()) + PATIENCE;
+    wait_until(patience, "it ended", || match site.on_door("Mail Room") {
+        None => Ok(()),
+        Some(partner) => Err(partner),
     });
     assert!(site.simulator.now() >= until);
 }

@@ -163,6 +163,7 @@ leaseDuration: 9s
 
     fn start(&self, user: &str, identity: &str, environment: &[(&str, &str)]) -> Operator {
         let log = self.folder.path().join(format!("{identity}.log"));
+        let earlier = fs::read(&log).map_or(0, |log| log.len());
         let child = Command::new(env!("CARGO_BIN_EXE_opendoor"))
             .arg("controller")
             .arg("--config")
@@ -183,7 +184,11 @@ leaseDuration: 9s
             )
             .spawn()
             .unwrap();
-        Operator { child, log }
+        Operator {
+            child,
+            log,
+            earlier,
+        }
     }
 
     /// An object as it is now; null if there is none.
@@ -237,6 +242,19 @@ leaseDuration: 9s
                 .filter(|found| found.reason == reason)
                 .ok_or_else(|| format!("{found:?}"))
         })
+    }
+
+    /// Waits until an Event about an object was posted: that comes after the status that says the same.
+    #[track_caller]
+    pub fn until_event(&self, name: &str, reason: &str) {
+        wait_until(PATIENCE, &format!("{reason} of {name}"), || {
+            let events = self.events(name);
+            if events.iter().any(|said| said == reason) {
+                Ok(())
+            } else {
+                Err(format!("{events:?}"))
+            }
+        });
     }
 
     /// Waits until an object is gone.
@@ -376,6 +394,8 @@ pub struct Condition {
 pub struct Operator {
     child: Child,
     log: PathBuf,
+    /// How much of the log is of earlier lives.
+    earlier: usize,
 }
 
 impl Operator {
@@ -385,7 +405,7 @@ impl Operator {
 
     fn address(&self) -> String {
         wait_until(PATIENCE, "the operator serves", || {
-            self.log()
+            self.log()[self.earlier..]
                 .lines()
                 .filter_map(|line| serde_json::from_str::<Value>(line).ok())
                 .rfind(|line| line["message"] == "serving metrics and health")
@@ -416,6 +436,26 @@ impl Operator {
             })
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum()
+    }
+
+    /// Waits until a pass has begun and ended since, whatever was under way.
+    #[track_caller]
+    pub fn until_looked_anew(&self) {
+        self.until_more_passes(2.0);
+    }
+
+    #[track_caller]
+    pub fn until_more_passes(&self, more: f64) {
+        let passes = || self.metric("opendoor_passes_total", "done");
+        let before = passes();
+        wait_until(PATIENCE, "more passes", || {
+            let now = passes();
+            if now >= before + more {
+                Ok(())
+            } else {
+                Err(format!("{before} before, {now} now"))
+            }
+        });
     }
 
     /// Waits until it says that it is ready.

@@ -22,13 +22,12 @@ fn version_of(here: &Namespace<'_>, object: &str) -> String {
 /// The first event of a watch on ConfigMaps from a version on.
 fn first_event(here: &Namespace<'_>, version: &str) -> Value {
     let path = format!(
-        "/api/v1/namespaces/{}/configmaps?watch=1&resourceVersion={version}&timeoutSeconds=2",
+        "/api/v1/namespaces/{}/configmaps?watch=1&resourceVersion={version}&timeoutSeconds=20",
         here.name
     );
-    let said = here.kubectl(&["get", "--raw", &path]);
-    match said.out.lines().next() {
-        Some(line) => serde_json::from_str(line).unwrap(),
-        None => json!({ "type": "ERROR", "object": { "message": said.err } }),
+    match here.first_line(&["get", "--raw", &path]) {
+        Ok(line) => serde_json::from_str(&line).unwrap(),
+        Err(why) => json!({ "type": "ERROR", "object": { "message": why } }),
     }
 }
 

@@ -340,10 +340,23 @@ impl Accounts {
             .collect()
     }
 
-    /// Every account that is open, for its figures.
+    /// Every account that a Portfolio leads to now, for its figures.
     #[must_use]
-    pub fn all_open(&self) -> Vec<Rc<Account>> {
-        self.open.borrow().values().flatten().cloned().collect()
+    pub fn in_use(&self) -> Vec<Rc<Account>> {
+        let routes = self.routes.borrow();
+        let used: BTreeSet<(String, String)> = routes
+            .values()
+            .map(|held| {
+                let route = held.route.borrow();
+                (route.connection.name.clone(), route.client_id.clone())
+            })
+            .collect();
+        let open = self.open.borrow();
+        used.iter()
+            .filter_map(|id| open.get(id))
+            .flatten()
+            .cloned()
+            .collect()
     }
 }
 

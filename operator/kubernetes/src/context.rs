@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::api::DynamicObject;
 use opendoor_api::Kind;
-use opendoor_planner::ids::DoorUuid;
+use opendoor_planner::guard::losses_in_window;
+use opendoor_planner::ids::{DoorUuid, PartnerUuid};
 use opendoor_planner::plan::HandMade;
 use opendoor_reconciler::pass::Losses;
 use tokio::time::Instant;
@@ -69,12 +70,14 @@ pub(crate) struct Context {
 pub(crate) struct Memory {
     /// Passes that failed in a row.
     pub(crate) failures: u32,
+    /// Since when they fail.
+    pub(crate) failing_since: Option<Timestamp>,
     /// Access added by hand.
     pub(crate) added: BTreeSet<HandMade>,
     /// What was changed by hand.
     pub(crate) changed: BTreeSet<HandMade>,
     /// Removals not proven at the lock, and since when.
-    pub(crate) owed: BTreeMap<(Option<DoorUuid>, String), Timestamp>,
+    pub(crate) owed: BTreeMap<(DoorUuid, PartnerUuid), Timestamp>,
     /// Since when it is suspended.
     pub(crate) suspended_since: Option<Timestamp>,
 }
@@ -132,27 +135,35 @@ impl Context {
         known.unwrap_or_else(|| shard_of(&[&portfolio.namespace]))
     }
 
-    /// The limit's count of a Portfolio, shared by its passes side by side.
+    /// The limit's count of a Portfolio, shared by its passes side by side: what the ledgers say now, since charges
+    /// leave the window and buildings their Portfolio without any pass; and what passes under way have reserved.
     pub(crate) fn losses_of(&self, portfolio: &Name, now: Timestamp) -> Rc<RefCell<Losses>> {
-        if let Some(losses) = self.losses.borrow().get(portfolio) {
-            return Rc::clone(losses);
-        }
+        let all = Rc::clone(
+            self.losses
+                .borrow_mut()
+                .entry(portfolio.clone())
+                .or_default(),
+        );
+        let at_work = self.at_work.borrow();
+        let mut before = std::mem::take(&mut *all.borrow_mut());
         let counted: Losses = self
             .ledgers
             .all()
             .into_iter()
             .filter(|(_, known)| known.property.namespace == portfolio.namespace)
             .map(|(key, known)| {
-                let name = known.head.portfolio.as_ref().map(|of| of.name.clone());
-                let losses = opendoor_planner::guard::losses_in_window(&known.head, now);
-                (key.building, (name, losses))
+                let reserved = before
+                    .remove(&key.building)
+                    .filter(|_| at_work.contains_key(&key));
+                let losses = reserved.unwrap_or_else(|| {
+                    let name = known.head.portfolio.as_ref().map(|of| of.name.clone());
+                    (name, losses_in_window(&known.head, now))
+                });
+                (key.building, losses)
             })
             .collect();
-        let losses = Rc::new(RefCell::new(counted));
-        self.losses
-            .borrow_mut()
-            .insert(portfolio.clone(), Rc::clone(&losses));
-        losses
+        *all.borrow_mut() = counted;
+        all
     }
 
     /// Notes whether a kind of request to the API server is allowed, for readiness.

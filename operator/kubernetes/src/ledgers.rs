@@ -93,7 +93,7 @@ impl ClusterLedgers {
         loop {
             let listed = self.api.list(&page).await?;
             for map in &listed.items {
-                let Some((key, property)) = identity(map) else {
+                let Some((key, property)) = identity(&map.metadata) else {
                     continue;
                 };
                 match unpack(map, key.building) {
@@ -115,6 +115,36 @@ impl ClusterLedgers {
         all_damaged.retain(|key, _| newer.contains(key));
         all_damaged.extend(damaged.into_iter().filter(|(key, _)| !newer.contains(key)));
         Ok(())
+    }
+
+    /// Reads the ledgers of one Property, as another replica may have left them.
+    ///
+    /// # Errors
+    /// The API server did not give them.
+    pub async fn read_of(&self, property: &Name) -> Result<(), kube::Error> {
+        let mut page = ListParams::default().labels(LABEL).limit(500);
+        loop {
+            let listed = self.api.list_metadata(&page).await?;
+            for map in &listed.items {
+                let Some((key, of)) = identity(&map.metadata).filter(|(_, of)| of == property)
+                else {
+                    continue;
+                };
+                let Some(map) = self.api.get_opt(&map_name(&key)).await? else {
+                    continue;
+                };
+                match unpack(&map, key.building) {
+                    Ok(ledger) => self.note(&key, known::of(&ledger, of, shard(&map))),
+                    Err(why) => {
+                        self.damaged.borrow_mut().insert(key, why);
+                    }
+                }
+            }
+            match listed.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// What is known of a ledger.
@@ -147,9 +177,25 @@ impl ClusterLedgers {
             .collect()
     }
 
-    /// Whether any ledger cannot be read: then nobody can say what it does not know.
-    #[must_use]
-    pub fn any_damaged(&self) -> bool {
+    /// Whether any ledger cannot be read: then nobody can say what it does not know. Those that could not are read
+    /// again: no pass does that where the Property is gone, and somebody may have restored or deleted them.
+    pub async fn any_damaged(&self) -> bool {
+        let damaged: Vec<LedgerKey> = self.damaged.borrow().keys().cloned().collect();
+        for key in damaged {
+            match self.api.get_opt(&map_name(&key)).await {
+                Ok(Some(map)) => {
+                    let ledger = unpack(&map, key.building);
+                    if let (Ok(ledger), Some((_, property))) = (ledger, identity(&map.metadata)) {
+                        self.note(&key, of(&ledger, property, shard(&map)));
+                    }
+                }
+                Ok(None) => {
+                    self.damaged.borrow_mut().remove(&key);
+                }
+                // Nobody knows yet.
+                Err(_) => {}
+            }
+        }
         !self.damaged.borrow().is_empty()
     }
 
@@ -410,15 +456,15 @@ pub fn map_name(key: &LedgerKey) -> String {
     format!("opendoor-ledger-{short}-{}", key.building)
 }
 
-fn identity(map: &ConfigMap) -> Option<(LedgerKey, Name)> {
-    let annotations = map.metadata.annotations.as_ref()?;
+fn identity(map: &ObjectMeta) -> Option<(LedgerKey, Name)> {
+    let annotations = map.annotations.as_ref()?;
     let building = annotations.get(BUILDING)?.parse::<Uuid>().ok()?;
     let key = LedgerKey {
         connection: annotations.get(CONNECTION)?.clone(),
         building: BuildingUuid(building),
     };
     // Somebody who renamed or copied it has not made another ledger.
-    (map_name(&key) == map.name_any()).then_some(())?;
+    (Some(map_name(&key)) == map.name).then_some(())?;
     let property = Name::new(annotations.get(NAMESPACE)?, annotations.get(PROPERTY)?);
     Some((key, property))
 }

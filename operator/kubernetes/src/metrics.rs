@@ -176,10 +176,14 @@ pub struct Metrics {
     pub oldest_unproven: Family<OfProperty, FloatGauge>,
     /// Of them, past the Portfolio's objective.
     pub overdue: Family<OfProperty, Gauge>,
+    /// When the oldest of them is past it, as a Unix time.
+    pub deadline: Family<OfProperty, FloatGauge>,
     /// Doors that somebody must visit.
     pub visits: Family<OfProperty, Gauge>,
     /// When the Property was last seen whole, as a Unix time.
     pub observed_at: Family<OfProperty, FloatGauge>,
+    /// Since when there was no pass, and why, as a Unix time.
+    pub failing_since: Family<OfReason, FloatGauge>,
     /// When a partner's authorisation or withdrawal was asked for, the oldest open one, as a Unix time.
     pub hand_off_since: Family<OfProperty, FloatGauge>,
     /// Since when reconciling is suspended, as a Unix time.
@@ -269,6 +273,11 @@ impl Metrics {
                 "Removals not proven at the lock within the objective",
                 Family::default()
             ),
+            deadline: register!(
+                "revocation_deadline_timestamp_seconds",
+                "By when the oldest removal not proven at its lock is to be proven",
+                Family::default()
+            ),
             visits: register!(
                 "door_visits",
                 "Doors that need a Door Sync",
@@ -277,6 +286,11 @@ impl Metrics {
             observed_at: register!(
                 "observed_timestamp_seconds",
                 "When the Property was last seen whole",
+                Family::default()
+            ),
+            failing_since: register!(
+                "failing_since_timestamp_seconds",
+                "Since when no pass over the Property could be made",
                 Family::default()
             ),
             hand_off_since: register!(
@@ -364,6 +378,7 @@ impl Metrics {
         }
         for family in [
             &self.oldest_unproven,
+            &self.deadline,
             &self.observed_at,
             &self.hand_off_since,
             &self.paused_since,
@@ -376,6 +391,8 @@ impl Metrics {
         for reason in Reason::ALL {
             self.held.remove(&of_reason(property, reason.as_str()));
             self.refused.remove(&of_reason(property, reason.as_str()));
+            self.failing_since
+                .remove(&of_reason(property, reason.as_str()));
         }
         for kind in [Kind::Property, Kind::DoorAssignment, Kind::PartnerKey] {
             for condition in CONDITIONS {

@@ -7,10 +7,11 @@ use kube::{Api, Client};
 use opendoor_api::{DoorSyncOrderStatus, DoorToVisit, GROUP_VERSION, Kind, Via, condition};
 use opendoor_planner::conditions::Condition as Finding;
 use opendoor_planner::plan::Plan;
-use serde_json::json;
+use opendoor_planner::reasons::Reason;
+use serde_json::{Value, json};
 
 use crate::objects::{Name, Seen};
-use crate::report::{bounded, conditions, count, json_of, visits, write};
+use crate::report::{bounded, conditions, conditions_only, count, json_of, visits, write};
 use crate::watch::resource_of;
 
 /// Most doors in an order.
@@ -110,6 +111,21 @@ pub(crate) async fn bring_in_line(
         Some(object) => Ok(Order::Written(Box::new(object))),
         None => Ok(Order::AsItWas),
     }
+}
+
+/// The status of an order whose Property is gone and cannot be looked at: its doors stay, and nobody can tell whether
+/// somebody was there.
+pub(crate) fn out_of_sight(order: &Seen, reason: Reason, message: &str, now: Timestamp) -> Value {
+    let unknown = Finding {
+        kind: condition::SYNC_REQUIRED.to_owned(),
+        status: String::from("Unknown"),
+        reason: reason.as_str().to_owned(),
+        message: bounded(
+            &format!("Nobody can see any more whether this was done: {message}"),
+            1000,
+        ),
+    };
+    conditions_only(order, &[unknown], order.generation, now)
 }
 
 /// The visits that are owed, soonest deadline first.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use opendoor_api::{Kind, Portfolio, PortfolioSpec, Resource};
 use opendoor_door_os::{DoorOs, Error as DoorOsError, Reason as DoorOsReason};
 use opendoor_planner::declared::Problem;
@@ -45,9 +45,17 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// Makes a pass over a Property, whatever state it is in.
 pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     tracing::debug!(property = %name, "pass");
-    let mut at_hand = match AtHand::find(&context, &name) {
-        Some(at_hand) => at_hand,
-        None => return nothing_is_left(&context, &name).await,
+    let mut found = AtHand::find(&context, &name);
+    if found.is_none() && is_anothers(&context, &name) {
+        // What it left in the ledger we have not read. One of us has to look after what is owed.
+        let read = context.ledgers.read_of(&name).await;
+        if context.note("list ConfigMaps", read).is_none() {
+            return Next::In(FIRST_WAIT);
+        }
+        found = AtHand::find(&context, &name);
+    }
+    let Some(mut at_hand) = found else {
+        return nothing_is_left(&context, &name).await;
     };
     context.missed_since.borrow_mut().remove(&name);
     let route = at_hand.route(&context).await;
@@ -59,6 +67,8 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     if !context.deadlines.holds(shard) {
         // Whoever has it may have the account; if it comes back, the time without one begins anew.
         context.without_account.borrow_mut().remove(&name);
+        // It may have been ours, in another shard.
+        context.metrics.forget(&name);
         return Next::OnChange;
     }
     if at_hand.is_done_with_its_building() {
@@ -114,6 +124,12 @@ async fn nothing_is_left(context: &Context, name: &Name) -> Next {
     context.without_account.borrow_mut().remove(name);
     context.metrics.forget(name);
     look_at_strays(context, name).await
+}
+
+/// Whether another replica looked after a Property, as far as is known.
+fn is_anothers(context: &Context, name: &Name) -> bool {
+    let shard = context.shards_of.borrow().get(name).copied();
+    shard.is_some_and(|shard| !context.deadlines.holds(shard))
 }
 
 /// Why there was no pass.
@@ -180,6 +196,19 @@ impl AtHand {
         match self.portfolio.as_ref().map(|seen| &seen.content) {
             Ok(Ok(Resource::Portfolio(portfolio))) => portfolio.spec.clone(),
             _ => PortfolioSpec::default(),
+        }
+    }
+
+    /// How long a removal may stay unproven: as its Portfolio says now, or said last.
+    pub(crate) fn objective(&self) -> SignedDuration {
+        let accepted = self
+            .ledger
+            .as_ref()
+            .and_then(|(_, known)| known.head.portfolio.as_ref());
+        match (&self.readable_portfolio(), accepted) {
+            (Ok((_, portfolio)), _) => portfolio.spec.revocation_objective.signed(),
+            (Err(_), Some(accepted)) => accepted.spec.revocation_objective.signed(),
+            (Err(_), None) => PortfolioSpec::default().revocation_objective.signed(),
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     } else {
         return;
     };
+    let any_damaged = ledger.is_none() && known.is_none() && context.ledgers.any_damaged().await;
     for seen in deleted_objects(context, property) {
         let Some(owner) = seen.owner() else {
             continue;
@@ -47,7 +48,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
             (None, Some((_, known))) => known.settled && !known.head.accepted.contains_key(&owner),
             (None, None) => {
                 seen.property.as_deref() == Some(&property.name)
-                    && !context.ledgers.any_damaged()
+                    && !any_damaged
                     && context.ledgers.of_object(&seen.uid).is_empty()
             }
         };
@@ -61,7 +62,7 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     let holds = match (ledger, &known) {
         (Some(ledger), _) => ledger.holds_for_any(),
         (None, Some((_, known))) => !(known.settled && known.head.accepted.is_empty()),
-        (None, None) => context.ledgers.any_damaged(),
+        (None, None) => any_damaged,
     };
     let referred = {
         let objects = context.objects.borrow();

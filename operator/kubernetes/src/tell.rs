@@ -17,9 +17,9 @@ use serde_json::Value;
 
 use crate::context::Context;
 use crate::events::{Said, Tone};
-use crate::measure::measure;
+use crate::measure::{measure, measure_conditions, measure_failure};
 use crate::objects::Seen;
-use crate::orders::{Order, bring_in_line};
+use crate::orders::{Order, bring_in_line, out_of_sight};
 use crate::passes::AtHand;
 use crate::report::{self, before_of, conditions_only, failure, unplanned};
 
@@ -93,6 +93,7 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport)
         }
         Some(Order::AsItWas) | None => {}
     }
+    measure_conditions(context, &at_hand.name);
     context.metrics.done();
     tracing::Span::current().record("result", "done");
 }
@@ -111,6 +112,16 @@ pub(crate) async fn tell_failure(
     tracing::warn!(property = %at_hand.name, reason = %reason, message, failures, "no pass");
     context.metrics.failed(reason.as_str());
     tracing::Span::current().record("result", reason.as_str());
+    measure_failure(
+        context,
+        at_hand,
+        reason,
+        at_hand
+            .property
+            .as_ref()
+            .map(|seen| without_a_pass_since(&seen.status, now)),
+        now,
+    );
     let mut told: Vec<Rc<Seen>> = at_hand.property.iter().cloned().collect();
     if failures > 1 || reason.class() == Class::Refused {
         let objects = context.objects.borrow();
@@ -124,6 +135,22 @@ pub(crate) async fn tell_failure(
             write(context, &seen, &status).await;
         }
     }
+    if at_hand.property.is_none()
+        && let Some(order) = context.object(Kind::DoorSyncOrder, &at_hand.name)
+    {
+        let status = out_of_sight(&order, reason, message, now);
+        write(context, &order, &status).await;
+    }
+    measure_conditions(context, &at_hand.name);
+}
+
+/// Since when no pass is made over a Property, by its status. Only then it is not known whether anything was changed
+/// by hand; `Ready` may have been False before, for another reason.
+fn without_a_pass_since(status: &Value, now: Timestamp) -> Timestamp {
+    before_of(status, condition::DRIFTED)
+        .filter(|drifted| drifted.get("status").and_then(Value::as_str) == Some("Unknown"))
+        .and_then(|drifted| drifted.get("lastTransitionTime")?.as_str()?.parse().ok())
+        .unwrap_or(now)
 }
 
 /// Writes a status, and says what turned. What stands in no status was not said yet: it would be said again each time.

@@ -16,7 +16,7 @@ use crate::owner::OwnerId;
 use crate::writes::Write;
 
 pub use crate::verdict::{
-    Debt, DoorView, PUSH_GRACE, Tri, Verdict, attest, debts, verdict, view_of,
+    Debt, DoorView, PUSH_GRACE, Tri, Verdict, attest, debts, unproven, verdict, view_of,
 };
 
 /// Whether a row could be used.

@@ -1,5 +1,7 @@
 //! The verdict a person reads on one partner at one door, and the debts a building owes its locks.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ids::{DoorUuid, PartnerUuid};
@@ -223,6 +225,22 @@ pub fn debts(
         }
     }
     debts
+}
+
+/// Since when each partner is owed a proof at a door's lock that nobody attested either: by the ledger alone,
+/// also where nothing can be seen.
+#[must_use]
+pub fn unproven(ledger: &Ledger) -> BTreeMap<(DoorUuid, PartnerUuid), Timestamp> {
+    let mut all: BTreeMap<(DoorUuid, PartnerUuid), Timestamp> = BTreeMap::new();
+    for (door, record) in &ledger.doors {
+        for entry in &record.may_open {
+            if let Some(gone) = entry.gone.as_deref().filter(|gone| gone.attested.is_none()) {
+                let since = all.entry((*door, entry.partner)).or_insert(gone.since);
+                *since = gone.since.min(*since);
+            }
+        }
+    }
+    all
 }
 
 /// What a verdict on this door is made from.

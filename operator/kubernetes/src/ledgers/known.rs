@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use jiff::Timestamp;
+use opendoor_planner::exposure::unproven;
 use opendoor_planner::ledger::{Head, Ledger};
 
 use super::LedgerKey;
@@ -19,6 +21,8 @@ pub struct Known {
     pub head: Rc<Head>,
     /// Whether nothing is owned, owed or under way.
     pub settled: bool,
+    /// Since when each partner at a door is owed a proof at its lock, the oldest first.
+    pub unproven: Rc<[Timestamp]>,
 }
 
 /// What is known of every ledger, and where to look for one.
@@ -109,11 +113,14 @@ fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<LedgerKey>>, of: &K, key: &Le
 }
 
 pub(super) fn of(ledger: &Ledger, property: Name, shard: Option<u8>) -> Known {
+    let mut unproven: Vec<Timestamp> = unproven(ledger).into_values().collect();
+    unproven.sort_unstable();
     Known {
         property,
         shard,
         head: Rc::new(ledger.head.clone()),
         settled: ledger.is_settled(),
+        unproven: unproven.into(),
     }
 }
 
