@@ -238,7 +238,7 @@ impl ClusterLedgers {
             self.known.borrow_mut().note(key, None);
             return Ok(None);
         };
-        let of_whom = identity(&map).map(|(_, property)| property);
+        let of_whom = identity(&map.metadata).map(|(_, property)| property);
         let read = unpack(&map, key.building).and_then(|ledger| {
             let property = of_whom.ok_or("its annotations do not say whose it is")?;
             Ok((ledger, property))
