@@ -223,7 +223,7 @@ fn what_comes_by_itself_waits_and_a_step_that_takes_nothing_is_a_change() {
     plan.refusals.clear();
     plan.summary = Summary::default();
     let last = |plan: &Plan| {
-        let text = shown(&plans(&[plan.clone()]));
+        let text = shown(&plans(&tabled(plan.clone())));
         text.lines().last().unwrap_or_default().to_owned()
     };
     assert_eq!(last(&plan), "1 change.");
