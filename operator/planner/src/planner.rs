@@ -65,7 +65,7 @@ pub fn plan(
     } else {
         differences.doors();
         differences.keys();
-        let unsettled_writes = differences.unsettled();
+        differences.count_unsettled();
         plan.steps = differences.steps;
         weigh_losses(&mut plan.steps, observed);
         plan.refusals.extend(differences.refusals);
@@ -73,7 +73,7 @@ pub fn plan(
         plan.drifted = differences.drifted;
         unsettled(
             &mut plan,
-            unsettled_writes,
+            differences.unsettled,
             stale_rows(ledger, taken, observed),
             &differences.property_cause,
         );

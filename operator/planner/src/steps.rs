@@ -30,6 +30,8 @@ pub(crate) struct Differences<'a> {
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) unmanaged: Vec<HandMade>,
     pub(crate) drifted: Vec<HandMade>,
+    /// Writes under way that no step sends again.
+    pub(crate) unsettled: usize,
     pub(crate) in_vain: OnceCell<InVain<'a>>,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Differences<'a> {
             refusals: Vec::new(),
             unmanaged: Vec::new(),
             drifted: Vec::new(),
+            unsettled: 0,
             in_vain: OnceCell::new(),
         }
     }
@@ -81,16 +84,15 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// How many writes are under way that no step sends again: also of a key that is not there yet, and
-    /// that nothing wants any more.
-    pub(crate) fn unsettled(&self) -> usize {
+    /// Counts the writes under way that no step sends again: also of a key that is not there yet, or of an
+    /// object that is gone.
+    pub(crate) fn count_unsettled(&mut self) {
+        let again = |open: &Intent| {
+            let mut steps = self.steps.iter();
+            steps.any(|step| step.fingerprint == open.fingerprint)
+        };
         let open = self.ledger.head.intents.iter();
-        open.filter(|open| {
-            self.steps
-                .iter()
-                .all(|step| step.fingerprint != open.fingerprint)
-        })
-        .count()
+        self.unsettled = open.filter(|open| !again(open)).count();
     }
 
     /// Access added by hand: removing what was there when `addedByHand: Remove` came into force

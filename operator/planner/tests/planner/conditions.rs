@@ -161,6 +161,9 @@ fn a_key_name_that_is_about_to_be_free_is_waited_for_by_us() {
     }
 }
 
+/// What keeps us from doing it.
+type Keep<'a> = &'a dyn Fn(&mut World);
+
 #[test]
 fn a_key_name_that_is_free_only_once_a_person_decides_is_waited_for_by_a_person() {
     let held = |world: &mut World| {
@@ -170,7 +173,7 @@ fn a_key_name_that_is_free_only_once_a_person_decides_is_waited_for_by_a_person(
     };
     let observe = |world: &mut World| world.guard.mode = Mode::Observe;
     let suspended = |world: &mut World| world.guard.suspended = true;
-    let ways: [(&dyn Fn(&mut World), &str); 3] = [
+    let ways: [(Keep<'_>, &str); 3] = [
         (&held, "True HoldersAffected"),
         (&observe, "True ObserveOnly"),
         (&suspended, "True Suspended"),
