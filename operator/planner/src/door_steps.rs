@@ -45,29 +45,19 @@ impl Differences<'_> {
                 Some(want) => row.holder == Holder::Partner(want.partner),
                 None => row.holder == Holder::Nobody,
             };
-            if !as_wanted || !self.ledger.head.intents.is_empty() {
-                self.door(row, want, record, as_wanted);
+            if !as_wanted {
+                self.door(row, want, record);
             }
         }
     }
 
-    fn door(
-        &mut self,
-        row: &DoorRow,
-        want: Option<&DoorWant>,
-        record: Option<&DoorRecord>,
-        as_wanted: bool,
-    ) {
+    fn door(&mut self, row: &DoorRow, want: Option<&DoorWant>, record: Option<&DoorRecord>) {
         if self.taken.stale.binary_search(&row.uuid).is_ok() {
             return;
         }
         let open = self.ledger.head.intents.iter().find(|intent| {
             matches!(&intent.write, Write::SetDoorPartner { door, .. } if *door == row.uuid)
         });
-        if as_wanted {
-            self.unsettled += usize::from(open.is_some());
-            return;
-        }
         let before = self.steps.len();
         match (want, row.holder) {
             (_, Holder::Unknown) => {}

@@ -61,6 +61,7 @@ pub fn plan(
     } else {
         differences.doors();
         differences.keys();
+        differences.count_unsettled();
         plan.steps = differences.steps;
         weigh_losses(&mut plan.steps, observed);
         plan.refusals.extend(differences.refusals);

@@ -30,7 +30,7 @@ pub(crate) struct Differences<'a> {
     pub(crate) refusals: Vec<Refusal>,
     pub(crate) unmanaged: Vec<HandMade>,
     pub(crate) drifted: Vec<HandMade>,
-    /// Doors and keys with a write under way that is not to be sent again now.
+    /// Writes under way that no step sends again.
     pub(crate) unsettled: usize,
     pub(crate) in_vain: OnceCell<InVain<'a>>,
 }
@@ -80,9 +80,19 @@ impl<'a> Differences<'a> {
             .get(before)
             .is_some_and(|step| step.fingerprint == open.fingerprint);
         if !same {
-            self.unsettled += 1;
             self.steps.truncate(before);
         }
+    }
+
+    /// Counts the writes under way that no step sends again: also of a key that is not there yet, or of an
+    /// object that is gone.
+    pub(crate) fn count_unsettled(&mut self) {
+        let again = |open: &Intent| {
+            let mut steps = self.steps.iter();
+            steps.any(|step| step.fingerprint == open.fingerprint)
+        };
+        let open = self.ledger.head.intents.iter();
+        self.unsettled = open.filter(|open| !again(open)).count();
     }
 
     /// Access added by hand: removing what was there when `addedByHand: Remove` came into force

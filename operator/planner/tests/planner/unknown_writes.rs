@@ -284,6 +284,41 @@ fn a_creation_whose_declaration_changed_waits_for_its_outcome() {
 }
 
 #[test]
+fn a_lost_creation_whose_object_is_gone_is_still_unknown() {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.lose_answers(false);
+    world.remove("pool-key");
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+    world.advance(11);
+    assert_quiet(&world.plan());
+}
+
+#[test]
+fn a_lost_conversion_whose_object_is_gone_is_still_unknown() {
+    let mut world = World::good();
+    let doors = [("Front Entrance", true), ("Unit 101", true)];
+    let mut spec = partner_key("TourPass", "Residents", &doors);
+    spec.adopt = Some(opendoor_api::Adoption {
+        acknowledge: opendoor_api::Acknowledgement::ConvertsToPartnerKeyForGood,
+        key_uuid: None,
+    });
+    world.declare_key("residents", spec);
+    world.lose_answers(false);
+    world.remove("residents");
+    assert_eq!(
+        refusals(&world.plan()),
+        ["OutcomeUnknown harbor-point.yaml:1"]
+    );
+}
+
+#[test]
 fn a_lost_edit_of_a_schedule_is_applied_only_if_the_schedule_is_there() {
     let mut world = World::good();
     world.partner_key("vacant-tours", |spec| {
