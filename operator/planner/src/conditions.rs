@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::locks::{enforced, owes_visit, sync_required};
-use self::pairs::Pairs;
+use self::pairs::{Known, Pairs};
 use self::standing::{Standing, authorized, drifted};
 use crate::exposure::Tri;
 use crate::ids::DoorUuid;
@@ -50,7 +50,7 @@ pub struct ObjectStatus {
     pub owner: OwnerId,
     /// Its conditions, in a fixed order. `Reconciling` and `Stalled` only where they are true.
     pub conditions: Vec<Condition>,
-    /// Pairs it declares now; what is only owed at a lock is not among them.
+    /// Pairs it declares now; what it only keeps, has under way or owes at a lock is not among them.
     pub declared: u32,
     /// Of them, held in DOOR OS.
     pub applied: u32,
@@ -113,17 +113,20 @@ fn status(
     let standing = Standing::of(owner, plan);
     let visits: BTreeSet<DoorUuid> = mine
         .iter()
-        .filter(|(_, (_, verdict))| owes_visit(verdict))
+        .filter(|(_, known)| owes_visit(&known.verdict))
         .map(|((door, _), _)| *door)
         .collect();
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let count_of = |which: &dyn Fn(&Known) -> bool| {
+        count(mine.iter().filter(|(_, known)| which(known)).count())
+    };
     let door_name = |door: &DoorUuid| crate::key_steps::door_name(observed, *door);
     let mut notes: Vec<DoorNote> = mine
         .iter()
-        .filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
-        .map(|((door, _), (_, verdict))| DoorNote {
+        .filter(|(_, known)| known.verdict.enforced != Tri::True)
+        .map(|((door, _), known)| DoorNote {
             door: door_name(door),
-            reason: verdict.reason,
+            reason: known.verdict.reason,
         })
         .collect();
     notes.sort();
@@ -143,13 +146,9 @@ fn status(
     ObjectStatus {
         owner: owner.clone(),
         conditions,
-        declared: count(pairs.declared(owner, mine.len())),
-        applied: count(mine.iter().filter(|(_, (held, _))| *held).count()),
-        enforced: count(
-            mine.iter()
-                .filter(|(_, (_, verdict))| verdict.enforced == Tri::True)
-                .count(),
-        ),
+        declared: count_of(&|known| known.declared),
+        applied: count_of(&|known| known.held),
+        enforced: count_of(&|known| known.declared && known.verdict.enforced == Tri::True),
         visits: count(visits.len()),
         doors: notes,
         key,

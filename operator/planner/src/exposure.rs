@@ -315,7 +315,8 @@ fn cause_of(
     })
 }
 
-fn takes_away(intent: &Intent, entry: &MayOpen) -> bool {
+/// Whether a write may take an entry away.
+pub(crate) fn takes_away(intent: &Intent, entry: &MayOpen) -> bool {
     match (&intent.write, entry.via) {
         (Write::SetDoorPartner { .. }, EntryVia::Door) => true,
         (Write::UpdateKey { key, .. } | Write::DeleteKey { key, .. }, EntryVia::Key(entry_key)) => {

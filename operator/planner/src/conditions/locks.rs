@@ -20,10 +20,9 @@ pub(super) fn enforced(
 ) -> Condition {
     let worst = mine
         .iter()
-        .max_by_key(|(pair, (_, verdict))| (verdict.enforced, std::cmp::Reverse(*pair)));
-    let Some(((_, _), (_, verdict))) =
-        worst.filter(|(_, (_, verdict))| verdict.enforced != Tri::True)
-    else {
+        .max_by_key(|(pair, known)| (known.verdict.enforced, std::cmp::Reverse(*pair)))
+        .map(|(_, known)| &known.verdict);
+    let Some(verdict) = worst.filter(|verdict| verdict.enforced != Tri::True) else {
         // Doors that this look does not show may owe what nobody here knows of.
         let (enforced, reason) = if observed.incomplete.is_some() {
             (Tri::Unknown, Reason::ObservationIncomplete)
@@ -36,7 +35,7 @@ pub(super) fn enforced(
     };
     let mut named: Vec<String> = mine
         .iter()
-        .filter(|(_, (_, other))| other.enforced == verdict.enforced)
+        .filter(|(_, known)| known.verdict.enforced == verdict.enforced)
         .map(|((door, partner), _)| {
             format!(
                 "{} ({})",
@@ -77,7 +76,7 @@ pub(super) fn sync_required(
 ) -> Condition {
     let first = |which: &dyn Fn(&Verdict) -> bool| {
         mine.iter()
-            .map(|(_, (_, verdict))| verdict)
+            .map(|(_, known)| &known.verdict)
             .find(|verdict| which(verdict))
     };
     if let Some(verdict) = first(&owes_visit) {
@@ -103,7 +102,7 @@ pub(super) fn sync_required(
     if let Some(verdict) = first(&|verdict| verdict.sync_required == Tri::True) {
         let mut names: Vec<String> = mine
             .iter()
-            .filter(|(_, (_, other))| other.sync_required == Tri::True)
+            .filter(|(_, known)| known.verdict.sync_required == Tri::True)
             .map(|((door, _), _)| crate::key_steps::door_name(observed, *door))
             .collect();
         names.sort();
@@ -127,7 +126,7 @@ pub(super) fn sync_required(
             verdict.reason.meaning(),
         ),
         None => {
-            let worst = mine.iter().map(|(_, (_, verdict))| verdict);
+            let worst = mine.iter().map(|(_, known)| &known.verdict);
             let reason = worst
                 .max_by_key(|verdict| verdict.enforced)
                 .map_or(Reason::LockProven, |verdict| verdict.reason);

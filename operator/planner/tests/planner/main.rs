@@ -14,6 +14,7 @@ mod brake;
 mod build;
 mod change;
 mod claims;
+mod conditions;
 mod door_os;
 mod doors;
 mod expiry;
