@@ -8,8 +8,9 @@ use super::{Condition, new};
 use crate::exposure::Tri;
 use crate::owner::{OwnerId, OwnerKind};
 use crate::partners::listing;
-use crate::plan::{Plan, WaitingKind};
+use crate::plan::{Action, Plan, Refusal, Step, WaitingKind};
 use crate::reasons::{Class, Reason};
+use crate::writes::Write;
 
 /// How an object stands towards DOOR OS.
 pub(super) struct Standing {
@@ -29,6 +30,8 @@ impl Standing {
             stalled: Vec::new(),
             unclear: Vec::new(),
         };
+        // Waiting for what a person keeps from being done: that itself goes before, where it is shown.
+        let mut waits = Vec::new();
         for refusal in &plan.refusals {
             let mine = all || refusal.owner.as_ref().is_none_or(|of| of == owner);
             if !mine {
@@ -37,7 +40,8 @@ impl Standing {
             let said = (refusal.reason, refusal.message.clone());
             match refusal.reason.class() {
                 Class::CannotTell => standing.unclear.push(said),
-                Class::Working => standing.working += 1,
+                Class::Working if is_being_freed(refusal, plan) => standing.working += 1,
+                Class::Working => waits.push(said),
                 _ if refusal.owner.is_some() || all => standing.stalled.push(said),
                 _ => {}
             }
@@ -64,6 +68,7 @@ impl Standing {
                 format!("{count} changes wait: {} {how}", reason.meaning()),
             ));
         }
+        standing.stalled.extend(waits);
         let waiting: BTreeSet<&str> = plan
             .waiting
             .iter()
@@ -141,6 +146,22 @@ impl Standing {
         conditions.push(applied);
         conditions
     }
+}
+
+/// Whether we ourselves do what a refusal of this plan waits for: the key of the name that it quotes goes,
+/// or gets another name.
+fn is_being_freed(refusal: &Refusal, plan: &Plan) -> bool {
+    let gives_up_its_name = |step: &Step| match &step.write {
+        Write::UpdateKey { patch, .. } => patch.name.is_some(),
+        _ => step.action == Action::DeleteKey,
+    };
+    plan.performable().any(|step| {
+        gives_up_its_name(step)
+            && step.key.as_ref().is_some_and(|key| {
+                let quoted = format!("\"{}\"", key.name);
+                refusal.message.contains(&quoted)
+            })
+    })
 }
 
 pub(super) fn drifted(owner: &OwnerId, plan: &Plan) -> Condition {

@@ -1,11 +1,12 @@
 //! What is said of objects and their property.
 
+use opendoor_api::Mode;
 use opendoor_planner::conditions::{ObjectStatus, statuses};
 use opendoor_planner::plan::Plan;
 use proptest::prelude::*;
 
 use crate::acts::{act, enact, world};
-use crate::world::{World, assignment, partner_key};
+use crate::world::{World, assignment, lines, partner_key};
 
 /// What is said once a plan was made.
 fn said(world: &World, plan: &Plan) -> Vec<ObjectStatus> {
@@ -130,5 +131,63 @@ proptest! {
         for one in &said {
             prop_assert!(one.applied <= one.declared && one.enforced <= one.declared, "{one:?}");
         }
+    }
+}
+
+/// The key of the tours is to be named "Pool", which a key that is to go has.
+fn waits_for_a_name() -> World {
+    let mut world = World::good();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    world.pass();
+    world.remove("pool-key");
+    world.partner_key("vacant-tours", |spec| {
+        spec.key_name = Some("Pool".to_owned())
+    });
+    world
+}
+
+#[test]
+fn a_key_name_that_is_about_to_be_free_is_waited_for_by_us() {
+    let mut world = waits_for_a_name();
+    let plan = world.plan();
+    let said = said(&world, &plan);
+    for name in ["harbor-point", "vacant-tours"] {
+        let waits = of(&said, name);
+        assert_eq!(condition(waits, "Reconciling"), "True Progressing");
+        assert_eq!(condition(waits, "Stalled"), "");
+    }
+}
+
+/// What keeps us from doing it.
+type Keep<'a> = &'a dyn Fn(&mut World);
+
+#[test]
+fn a_key_name_that_is_free_only_once_a_person_decides_is_waited_for_by_a_person() {
+    let held = |world: &mut World| {
+        let pool = world.observed.keys.iter_mut();
+        let pool = pool.filter(|row| row.name == "Pool");
+        pool.for_each(|row| row.holders = Some(2));
+    };
+    let observe = |world: &mut World| world.guard.mode = Mode::Observe;
+    let suspended = |world: &mut World| world.guard.suspended = true;
+    let ways: [(Keep<'_>, &str); 3] = [
+        (&held, "True HoldersAffected"),
+        (&observe, "True ObserveOnly"),
+        (&suspended, "True Suspended"),
+    ];
+    for (keep, why) in ways {
+        let mut world = waits_for_a_name();
+        keep(&mut world);
+        let plan = world.plan();
+        assert_eq!(plan.performable().count(), 0, "{:?}", lines(&plan));
+        let said = said(&world, &plan);
+        assert_eq!(condition(&said[0], "Stalled"), why);
+        let waits = of(&said, "vacant-tours");
+        assert_eq!(condition(waits, "Stalled"), "True WaitingForKeyName");
+        assert_eq!(condition(waits, "Reconciling"), "");
+        assert_eq!(condition(waits, "Applied"), "False WaitingForKeyName");
     }
 }
