@@ -16,7 +16,7 @@ use crate::ledger::Ledger;
 use crate::observed::Observed;
 use crate::own_doors::{forget_removed, own_doors};
 use crate::owner::{Cause, OwnerId, OwnerKind};
-use crate::partners::{forget_withdrawn, take_in_partners};
+use crate::partners::{forget_withdrawn, is_shown_unbound, take_in_partners};
 use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
 use crate::resolve::DoorNames;
@@ -112,6 +112,9 @@ pub fn take_in(
         taken
             .refusals
             .retain(|refusal| !says_absent(refusal.reason));
+        taken
+            .waiting
+            .retain(|waiting| !is_shown_unbound(ledger, observed, &waiting.partner));
     }
     taken.refusals.sort();
     taken.refusals.dedup();
@@ -120,10 +123,7 @@ pub fn take_in(
 
 /// Whether a reason rests on something not being in DOOR OS, which an incomplete look cannot tell.
 fn says_absent(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::DoorNotFound | Reason::DoorOutsideProperty | Reason::KeyNotFound
-    )
+    matches!(reason, Reason::DoorNotFound | Reason::DoorOutsideProperty)
 }
 
 /// Keeps the pins of names that something declares, adds new ones, and ends the rest.

@@ -76,7 +76,12 @@ pub(crate) fn take_in_partners(
     }
 }
 
+/// The partner that alone has a name. The name is bound to it for good, so an incomplete look, which may
+/// not show another of that name, does not say.
 fn by_name(observed: &Observed, name: &str) -> Option<PartnerUuid> {
+    if observed.incomplete.is_some() {
+        return None;
+    }
     let mut found = observed
         .partners
         .iter()
@@ -85,6 +90,14 @@ fn by_name(observed: &Observed, name: &str) -> Option<PartnerUuid> {
         (Some(partner), None) => Some(partner.uuid),
         _ => None,
     }
+}
+
+/// Whether a look shows a partner of a listed name that was not bound to anybody yet. From an incomplete
+/// look it is not bound, but DOOR has authorised it or another of its name.
+pub(crate) fn is_shown_unbound(ledger: &Ledger, observed: &Observed, name: &str) -> bool {
+    let record = ledger.head.partners.get(name);
+    record.is_some_and(|record| record.uuid.is_none())
+        && observed.partners.iter().any(|partner| partner.name == name)
 }
 
 /// Whether DOOR has a partner authorised here. What an incomplete look does not show has not ended.

@@ -75,7 +75,8 @@ impl<'a> DoorNames<'a> {
         one.into_iter().chain(many.into_iter().flatten().copied())
     }
 
-    /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has.
+    /// The door a text means: a uuid, a name pinned to a door, or a name that only one door has. A look
+    /// that does not show every door cannot tell that a name is only one's.
     pub(crate) fn resolve(
         &self,
         text: &str,
@@ -94,8 +95,8 @@ impl<'a> DoorNames<'a> {
         }
         let mut rows = self.named(text);
         match (rows.next(), rows.next()) {
-            (Some(row), None) => Ok(row.uuid),
-            (None, _) => Err(self.not_found(text)),
+            (Some(row), None) if self.observed.incomplete.is_none() => Ok(row.uuid),
+            (None, _) | (Some(_), None) => Err(self.not_found(text)),
             (Some(_), Some(_)) => Err(self.ambiguous(text)),
         }
     }
@@ -108,7 +109,9 @@ impl<'a> DoorNames<'a> {
             }
             others = true;
         }
-        if others {
+        // A door that an incomplete look does not show may still have its name.
+        let shown = self.observed.door(pinned).is_some();
+        if others && (shown || self.observed.incomplete.is_none()) {
             let now = self.named(text).next().map(|row| row.uuid.to_string());
             return Err(Unresolved {
                 reason: Reason::IdentityChanged,
@@ -119,7 +122,7 @@ impl<'a> DoorNames<'a> {
                 ),
             });
         }
-        if self.observed.door(pinned).is_some() {
+        if shown {
             return Ok(pinned);
         }
         Err(self.not_found(text))
@@ -263,7 +266,8 @@ pub(crate) fn identity_changed(
         .partners
         .iter()
         .any(|partner| partner.uuid == pinned && partner.name == name);
-    if pinned_has_name {
+    let may_be_there = same_still_there || observed.incomplete.is_none();
+    if pinned_has_name || !may_be_there {
         return None;
     }
     Some(Unresolved {

@@ -54,6 +54,10 @@ impl Gather<'_> {
             }
             self.forget(uuid);
         }
+        // The key that it is, and the doors by which it would be known, may be among what is not shown.
+        if self.observed.incomplete.is_some() {
+            return Ok((None, false));
+        }
         if let Some(adopted) = self.adopt(object, spec, said)? {
             return Ok(adopted);
         }

@@ -2,7 +2,11 @@
 
 use opendoor_planner::reasons::Reason;
 
-use crate::world::{World, assert_quiet, door, lines, refusal, refusals, waiting};
+use crate::door_os;
+use crate::world::{
+    World, assert_quiet, assignment, door, door_row, key_row, lines, partner, partner_key, refusal,
+    refusals, waiting,
+};
 
 fn cut(world: &mut World) {
     world.observed.incomplete = Some("page 2 of the doors is missing".to_owned());
@@ -46,6 +50,131 @@ fn pins_survive_an_incomplete_look() {
     cut(&mut world);
     world.plan();
     assert_eq!(world.ledger.head.door_pins.get("Pool"), Some(&door("Pool")));
+}
+
+/// Two doors are named "Gate", of which one was given to TourPass by hand; the look shows only that one.
+fn two_gates(world: &mut World) {
+    for (name, holder) in [("West Gate", Some("TourPass")), ("East Gate", None)] {
+        let mut gate = door_row(name, None);
+        gate.name = "Gate".into();
+        world.add_row(gate);
+        world.hand_door(name, holder);
+    }
+    world.plan();
+}
+
+#[test]
+fn a_name_that_an_incomplete_look_shows_once_may_be_another_doors() {
+    let mut world = World::good();
+    two_gates(&mut world);
+    let whole = world.observed.clone();
+    world.declare("gates", assignment("TourPass", &["Gate"]));
+    let hidden = door("East Gate");
+    world.observed.doors.retain(|row| row.uuid != hidden);
+    cut(&mut world);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["ObservationIncomplete harbor-point.yaml:1"]
+    );
+    assert!(world.record("West Gate").claims.is_empty());
+    world.observed = whole;
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0], "what we did not give stays");
+    assert_eq!(refusals(&plan), ["DoorAmbiguous gates.yaml:11"]);
+}
+
+#[test]
+fn a_uuid_and_a_name_known_before_mean_their_doors_in_an_incomplete_look_too() {
+    let mut world = World::good();
+    two_gates(&mut world);
+    let gate = door("West Gate").to_string();
+    world.declare("gates", assignment("TourPass", &[&gate]));
+    world.declare("parcels", assignment("Parcel Runner", &["Mail Room"]));
+    world.remove("parcel-runner");
+    world.observed.doors.retain(|row| *row.name != *"Pool");
+    cut(&mut world);
+    world.plan();
+    assert_eq!(world.record("West Gate").claims.len(), 1);
+    let owners = &world.record("Mail Room").claims[0].owners;
+    assert_eq!(owners[0].name, "parcels", "it moved between objects");
+}
+
+#[test]
+fn a_door_that_is_not_shown_has_not_lost_its_name_to_another() {
+    let mut world = World::good();
+    let mut other = door_row("Other Pool", None);
+    other.name = "Pool".into();
+    world.add_row(other);
+    assert_quiet(&world.plan());
+    let hidden = door("Pool");
+    world.observed.doors.retain(|row| row.uuid != hidden);
+    cut(&mut world);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["ObservationIncomplete harbor-point.yaml:1"]
+    );
+}
+
+#[test]
+fn a_partners_name_is_not_bound_from_an_incomplete_look() {
+    let mut world = World::good();
+    let twin = |uuid: &str| opendoor_planner::observed::Partner {
+        uuid: partner(uuid),
+        name: "CleanCo".to_owned(),
+    };
+    world.declare("cleaners", assignment("CleanCo", &["Unit 103"]));
+    world.observed.partners.push(twin("CleanCo"));
+    world.observed.partners.sort_by_key(|partner| partner.uuid);
+    cut(&mut world);
+    let plan = world.plan();
+    assert_eq!(world.ledger.head.partners["CleanCo"].uuid, None);
+    assert!(
+        plan.waiting.is_empty(),
+        "nor is DOOR asked to authorise whom it has: {:?}",
+        plan.waiting
+    );
+    world.observed.partners.push(twin("Other CleanCo"));
+    world.observed.partners.sort_by_key(|partner| partner.uuid);
+    world.observed.incomplete = None;
+    world.plan();
+    assert_eq!(world.ledger.head.partners["CleanCo"].uuid, None);
+}
+
+#[test]
+fn a_partner_that_is_not_shown_has_not_lost_its_name_to_another() {
+    let mut world = World::good();
+    for shown in &mut world.observed.partners {
+        if shown.name == "TourPass" {
+            shown.uuid = partner("Other TourPass");
+        }
+    }
+    world.observed.partners.sort_by_key(|partner| partner.uuid);
+    cut(&mut world);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["ObservationIncomplete harbor-point.yaml:1"]
+    );
+}
+
+#[test]
+fn a_key_is_not_taken_over_from_an_incomplete_look() {
+    let mut world = World::good();
+    two_gates(&mut world);
+    let row = key_row("Pool", Some("TourPass"), &[("Pool", true)]);
+    door_os::create_key(&mut world.observed, row);
+    let whole = world.observed.clone();
+    let doors = [("Pool", true), ("Gate", true)];
+    world.declare_key("pool-key", partner_key("TourPass", "Pool", &doors));
+    let hidden = door("East Gate");
+    world.observed.doors.retain(|row| row.uuid != hidden);
+    cut(&mut world);
+    assert_eq!(
+        refusals(&world.plan()),
+        ["ObservationIncomplete harbor-point.yaml:1"]
+    );
+    assert_eq!(world.ledger.head.keys.len(), 1);
+    world.observed = whole;
+    assert_eq!(lines(&world.plan()), [""; 0]);
 }
 
 #[test]
