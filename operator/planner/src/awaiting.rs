@@ -10,7 +10,7 @@ use crate::intake::Taken;
 use crate::plan::{Named, Waiting, WaitingKind};
 use crate::reasons::Reason;
 use crate::resolve::known_uuid;
-use crate::select::fits;
+use crate::select::{Fit, fits};
 
 impl Gather<'_> {
     pub(crate) fn await_authorization(
@@ -39,13 +39,19 @@ impl Gather<'_> {
                     (door, name)
                 })
                 .collect(),
-            (None, Some(selector)) => self
-                .observed
-                .doors
-                .iter()
-                .filter(|row| fits(selector, row) && !excepted.contains(&row.uuid))
-                .map(|row| (Some(row.uuid), row.name.to_string()))
-                .collect(),
+            (None, Some(selector)) => {
+                let rows = self.observed.doors.iter();
+                let rows = rows.filter(|row| !excepted.contains(&row.uuid));
+                let mut meant = Vec::new();
+                for row in rows {
+                    match fits(selector, row) {
+                        Fit::Yes => meant.push((Some(row.uuid), row.name.to_string())),
+                        Fit::CannotTell => self.keep(row.uuid, index, taken),
+                        Fit::No => {}
+                    }
+                }
+                meant
+            }
             (None, None) => Vec::new(),
         };
         let awaited = known_uuid(self.ledger, &spec.partner);

@@ -17,7 +17,7 @@ use crate::owner::OwnerId;
 use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
 use crate::resolve::{DoorNames, Standing, standing};
-use crate::select::fits;
+use crate::select::{Fit, fits};
 
 /// A door wanted for a partner.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,7 +238,7 @@ impl<'a> Gather<'a> {
     }
 
     /// Keeps a door as it is if the object owns it.
-    fn keep(&mut self, door: DoorUuid, index: usize, taken: &Taken) {
+    pub(crate) fn keep(&mut self, door: DoorUuid, index: usize, taken: &Taken) {
         let owns = taken.objects.get(index).is_some_and(|object| {
             self.ledger.doors.get(&door).is_some_and(|record| {
                 record
@@ -299,52 +299,56 @@ impl<'a> Gather<'a> {
         taken: &Taken,
     ) {
         for row in &self.observed.doors {
-            if excepted.contains(&row.uuid) || !fits(selector, row) {
+            if excepted.contains(&row.uuid) {
                 continue;
             }
-            match self.vacancy_fits(selector, row) {
-                Active::Yes => self.claims.push(Claim {
+            let fit = match fits(selector, row) {
+                Fit::No => continue,
+                fit => fit.min(self.vacancy_fits(selector, row)),
+            };
+            match fit {
+                Fit::Yes => self.claims.push(Claim {
                     door: row.uuid,
                     partner,
                     object,
                     item: None,
                 }),
-                Active::No => {}
-                Active::CannotTell => self.keep(row.uuid, object, taken),
+                Fit::No => {}
+                Fit::CannotTell => self.keep(row.uuid, object, taken),
             }
         }
     }
 
     /// Vacancy grants only after the unit has been vacant for a while, takes away at once when it is
     /// occupied, and changes nothing when it is unknown.
-    fn vacancy_fits(&mut self, selector: &DoorSelector, row: &DoorRow) -> Active {
+    fn vacancy_fits(&mut self, selector: &DoorSelector, row: &DoorRow) -> Fit {
         let Some(wanted) = selector.vacancy else {
-            return Active::Yes;
+            return Fit::Yes;
         };
         let Some(unit) = &row.unit else {
-            return Active::CannotTell;
+            return Fit::CannotTell;
         };
         match (wanted, unit.vacancy) {
-            (_, None) => Active::CannotTell,
-            (opendoor_api::Vacancy::Occupied, Some(Vacancy::Occupied)) => Active::Yes,
+            (_, None) => Fit::CannotTell,
+            (opendoor_api::Vacancy::Occupied, Some(Vacancy::Occupied)) => Fit::Yes,
             (opendoor_api::Vacancy::Occupied, Some(Vacancy::Vacant))
-            | (opendoor_api::Vacancy::Vacant, Some(Vacancy::Occupied)) => Active::No,
+            | (opendoor_api::Vacancy::Vacant, Some(Vacancy::Occupied)) => Fit::No,
             (opendoor_api::Vacancy::Vacant, Some(Vacancy::Vacant)) => {
                 let Some(ripe) = unit
                     .vacancy_since
                     .and_then(|since| since.checked_add(selector.vacant_for().signed()).ok())
                 else {
-                    return Active::CannotTell;
+                    return Fit::CannotTell;
                 };
                 if self.observed.clock_skewed {
                     self.time_in_doubt = true;
-                    return Active::CannotTell;
+                    return Fit::CannotTell;
                 }
                 if ripe <= self.now {
-                    return Active::Yes;
+                    return Fit::Yes;
                 }
                 self.next_change = earliest(self.next_change, Some(ripe));
-                Active::CannotTell
+                Fit::CannotTell
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::observed::DoorRow;
 use crate::owner::OwnerId;
 use crate::plan::WaitingKind;
-use crate::select::fits;
+use crate::select::{Fit, fits};
 use crate::steps::Differences;
 
 /// The doors that objects name without effect now, and for which partners.
@@ -66,7 +66,7 @@ impl<'a> InVain<'a> {
         let selectors = self
             .selectors
             .iter()
-            .filter(|(selector, _)| fits(selector, row));
+            .filter(|(selector, _)| fits(selector, row) != Fit::No);
         by_door
             .chain(by_name)
             .chain(selectors.map(|(_, partner)| partner))

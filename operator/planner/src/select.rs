@@ -4,29 +4,50 @@ use opendoor_api::DoorSelector;
 
 use crate::observed::{Accessibility, DoorRow, DoorType};
 
+/// Whether a selector means a door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    /// It does not, whatever else is not known of the door.
+    No,
+    /// DOOR OS does not say what it asks for, so it neither grants nor revokes.
+    CannotTell,
+    /// It does.
+    Yes,
+}
+
+impl Fit {
+    /// Whether what is known of a door is what is asked for, if anything is.
+    fn of<T: PartialEq>(wanted: Option<T>, known: Option<T>) -> Self {
+        match (wanted, known) {
+            (None, _) => Self::Yes,
+            (Some(_), None) => Self::CannotTell,
+            (Some(wanted), Some(known)) => Self::from(wanted == known),
+        }
+    }
+}
+
+impl From<bool> for Fit {
+    fn from(fits: bool) -> Self {
+        if fits { Self::Yes } else { Self::No }
+    }
+}
+
 /// Whether a door has the type, accessibility and name that a selector asks for.
-pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> bool {
-    let type_fits = selector.door_type.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
-            opendoor_api::DoorType::Residence => DoorType::Residence,
-            opendoor_api::DoorType::Service => DoorType::Service,
-            opendoor_api::DoorType::Communal => DoorType::Communal,
-        };
-        row.door_type == Some(wanted)
+pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> Fit {
+    let door_type = selector.door_type.map(|wanted| match wanted {
+        opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
+        opendoor_api::DoorType::Residence => DoorType::Residence,
+        opendoor_api::DoorType::Service => DoorType::Service,
+        opendoor_api::DoorType::Communal => DoorType::Communal,
     });
-    let accessibility_fits = selector.accessibility.is_none_or(|wanted| {
-        let wanted = match wanted {
-            opendoor_api::Accessibility::Communal => Accessibility::Communal,
-            opendoor_api::Accessibility::Private => Accessibility::Private,
-        };
-        row.accessibility == Some(wanted)
+    let accessibility = selector.accessibility.map(|wanted| match wanted {
+        opendoor_api::Accessibility::Communal => Accessibility::Communal,
+        opendoor_api::Accessibility::Private => Accessibility::Private,
     });
-    let name_fits = selector
-        .name_pattern
-        .as_deref()
-        .is_none_or(|pattern| matches_pattern(pattern, &row.name));
-    type_fits && accessibility_fits && name_fits
+    let pattern = selector.name_pattern.as_deref();
+    Fit::from(pattern.is_none_or(|pattern| matches_pattern(pattern, &row.name)))
+        .min(Fit::of(door_type, row.door_type))
+        .min(Fit::of(accessibility, row.accessibility))
 }
 
 /// Whether a door's name fits a pattern in which `*` stands for any text.

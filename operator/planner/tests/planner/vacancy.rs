@@ -86,6 +86,36 @@ fn a_unit_of_unknown_vacancy_changes_nothing() {
 }
 
 #[test]
+fn a_door_of_which_door_os_does_not_say_what_is_asked_for_is_left_as_it_is() {
+    let selector = DoorSelector {
+        door_type: Some(opendoor_api::DoorType::Residence),
+        accessibility: Some(opendoor_api::Accessibility::Private),
+        name_pattern: Some("Unit 10*".to_owned()),
+        ..DoorSelector::default()
+    };
+    let mut world = World::good();
+    world.row("Unit 103").door_type = None;
+    world.declare("units", selecting("TourPass", selector));
+    let plan = world.pass();
+    assert_eq!(
+        lines(&plan),
+        [
+            "AssignDoor Unit 101: none -> TourPass @units.yaml:8",
+            "AssignDoor Unit 102: none -> TourPass @units.yaml:8",
+        ]
+    );
+    world.row("Unit 101").door_type = None;
+    world.row("Unit 102").accessibility = None;
+    assert_quiet(&world.pass());
+    world.row("Unit 102").name = "Store".into();
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Store: TourPass -> none @units.yaml:8"],
+        "its name says that it is not meant"
+    );
+}
+
+#[test]
 fn occupied_units_are_granted_at_once() {
     let mut world = World::good();
     let selector = DoorSelector {
