@@ -81,6 +81,6 @@ impl Differences<'_> {
         let in_vain = self
             .in_vain
             .get_or_init(|| InVain::new(self.ledger, self.taken));
-        !in_vain.is_empty() && in_vain.names(row, &[self.partner_name(holder), holder.to_string()])
+        !in_vain.is_empty() && in_vain.names(row, &self.names_of(holder))
     }
 }

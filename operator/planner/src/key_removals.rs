@@ -137,7 +137,7 @@ impl Differences<'_> {
     /// Whether an object that is refused, or waits for DOOR's authorisation, declares this key for its
     /// partner: the object it belonged to was renamed, and nothing was given up.
     fn is_key_named_in_vain(&self, row: &KeyRow, partner: PartnerUuid) -> bool {
-        let names = [self.partner_name(partner), partner.to_string()];
+        let names = self.names_of(partner);
         self.taken.objects.iter().any(|object| {
             object.frozen
                 && !object.removed

@@ -129,6 +129,19 @@ impl<'a> Differences<'a> {
     pub(crate) fn partner_name(&self, partner: PartnerUuid) -> String {
         partner_name(self.ledger, self.observed, partner)
     }
+
+    /// All that an object may write to mean a partner: its name in DOOR OS, those by which the Property
+    /// lists or listed it, and its uuid.
+    pub(crate) fn names_of(&self, partner: PartnerUuid) -> Vec<String> {
+        let records = self.ledger.head.partners.iter();
+        let listed = records.filter(|(_, record)| record.uuid == Some(partner));
+        let listed = listed.map(|(name, _)| name.clone());
+        let in_door_os = self.observed.partner_name(partner).map(str::to_owned);
+        listed
+            .chain(in_door_os)
+            .chain([partner.to_string()])
+            .collect()
+    }
 }
 
 /// A partner's name: as DOOR has it, else as the Property lists it, else its uuid.

@@ -5,7 +5,8 @@ use opendoor_planner::owner::OwnerKind;
 use opendoor_planner::reasons::Reason;
 
 use crate::world::{
-    World, assert_quiet, assignment, lines, owner, refusal, refusals, selecting, strings,
+    World, assert_quiet, assignment, lines, owner, partner_key, refusal, refusals, selecting,
+    strings,
 };
 
 fn by_name(pattern: &str) -> opendoor_api::DoorSelector {
@@ -279,6 +280,26 @@ fn an_object_renamed_while_its_partner_cannot_be_used_loses_no_door() {
     world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
     world.remove("pool-tours");
     world.declare("tours-at-the-pool", assignment("TourPass", &["Pool"]));
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    assert_eq!(lines(&world.pass()), [""; 0]);
+}
+
+#[test]
+fn an_object_renamed_while_its_partner_cannot_be_used_loses_nothing_whatever_door_calls_the_partner()
+ {
+    let mut world = World::good();
+    for partner in &mut world.observed.partners {
+        if partner.name == "TourPass" {
+            "TourPass Inc".clone_into(&mut partner.name);
+        }
+    }
+    assert_quiet(&world.pass());
+    world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
+    world.remove("pool-tours");
+    world.remove("vacant-tours");
+    world.declare("tours-at-the-pool", assignment("TourPass", &["Pool"]));
+    let tours = [("Unit 101", true), ("Unit 102", false)];
+    world.declare_key("tours", partner_key("TourPass", "Vacant tours", &tours));
     assert_eq!(lines(&world.pass()), [""; 0]);
     assert_eq!(lines(&world.pass()), [""; 0]);
 }
