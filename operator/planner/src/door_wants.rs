@@ -274,6 +274,10 @@ impl<'a> Gather<'a> {
                     if let Some(pinned) = pinned {
                         self.kept.insert((pinned, index));
                     }
+                    let names = self.names;
+                    for door in names.candidates(text, pinned) {
+                        self.keep(door, index, taken);
+                    }
                     if let Some(object) = taken.objects.get(index) {
                         self.refusals.push(Refusal {
                             cause: object

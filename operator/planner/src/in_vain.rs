@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::observed::DoorRow;
 use crate::owner::OwnerId;
 use crate::plan::WaitingKind;
+use crate::reasons::Reason;
 use crate::select::{Fit, fits};
 use crate::steps::Differences;
 
@@ -31,12 +32,26 @@ impl<'a> InVain<'a> {
             .filter(|waiting| waiting.kind == WaitingKind::Authorization)
             .filter_map(|waiting| waiting.owner.as_ref())
             .collect();
+        // Of which door a name means, no more can be said: it may be any that it ever meant.
+        let unclear: BTreeSet<&OwnerId> = taken
+            .refusals
+            .iter()
+            .filter(|refusal| {
+                matches!(
+                    refusal.reason,
+                    Reason::DoorAmbiguous | Reason::IdentityChanged
+                )
+            })
+            .filter_map(|refusal| refusal.owner.as_ref())
+            .collect();
         let mut in_vain = Self::default();
         for object in &taken.objects {
             let Spec::DoorAssignment(spec) = &*object.spec else {
                 continue;
             };
-            if object.removed || !(object.frozen || waits.contains(&object.owner)) {
+            let named_in_vain =
+                object.frozen || waits.contains(&object.owner) || unclear.contains(&object.owner);
+            if object.removed || !named_in_vain {
                 continue;
             }
             let partner = spec.partner.as_str();

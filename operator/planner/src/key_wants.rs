@@ -190,7 +190,7 @@ impl Gather<'_> {
                     });
                 }
                 Err(unresolved) => {
-                    kept_doors.extend(pinned);
+                    kept_doors.extend(self.names.candidates(&door.name, pinned));
                     self.refuse(
                         object,
                         &format!("spec.doors[{item}]"),

@@ -101,6 +101,16 @@ impl<'a> DoorNames<'a> {
         }
     }
 
+    /// The doors that a text may mean of which it cannot be told which one it means.
+    pub(crate) fn candidates(
+        &self,
+        text: &str,
+        pinned: Option<DoorUuid>,
+    ) -> impl Iterator<Item = DoorUuid> {
+        let named = self.named(text).map(|row| row.uuid);
+        pinned.into_iter().chain(named)
+    }
+
     fn follow_pin(&self, text: &str, pinned: DoorUuid) -> Result<DoorUuid, Unresolved> {
         let mut others = false;
         for row in self.named(text) {

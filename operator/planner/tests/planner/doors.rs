@@ -4,8 +4,8 @@ use opendoor_planner::owner::OwnerKind;
 use opendoor_planner::reasons::Reason;
 
 use crate::world::{
-    World, assert_quiet, assignment, door, door_row, lines, owner, partner, refusal, refusals,
-    strings, waiting,
+    World, assert_quiet, assignment, door, door_row, key_doors, lines, owner, partner, partner_key,
+    refusal, refusals, strings, waiting,
 };
 
 #[test]
@@ -139,6 +139,63 @@ fn a_name_that_two_doors_have_is_refused_with_both_candidates() {
     for candidate in [door("Twin"), door("Unit 103")] {
         assert!(message.contains(&candidate.to_string()), "{message}");
     }
+}
+
+/// Two doors are named "Gate".
+fn two_gates(world: &mut World) {
+    for name in ["West Gate", "East Gate"] {
+        let mut gate = door_row(name, None);
+        gate.name = "Gate".into();
+        world.add_row(gate);
+    }
+}
+
+#[test]
+fn a_name_that_two_doors_have_takes_away_neither() {
+    let mut world = World::good();
+    two_gates(&mut world);
+    let west = door("West Gate").to_string();
+    world.declare("gates", assignment("TourPass", &[&west]));
+    world.declare_key(
+        "gate-key",
+        partner_key("TourPass", "Gates", &[(&west, true), ("Pool", true)]),
+    );
+    world.pass();
+    assert_quiet(&world.plan());
+    world.declare("gates", assignment("TourPass", &["Gate"]));
+    world.partner_key("gate-key", |spec| {
+        spec.doors = key_doors(&[("Gate", true), ("Pool", true)])
+    });
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(
+        refusals(&plan),
+        [
+            "DoorAmbiguous gates.yaml:11",
+            "DoorAmbiguous gate-key.yaml:11"
+        ]
+    );
+    world.remove("gates");
+    assert_eq!(
+        lines(&world.plan()),
+        ["RemoveDoor Gate: TourPass -> none @gates.yaml"],
+        "it is still ours"
+    );
+}
+
+#[test]
+fn what_a_name_that_two_doors_have_may_mean_is_not_removed_as_added_by_hand() {
+    let mut world = World::good();
+    two_gates(&mut world);
+    world.property(|spec| spec.added_by_hand = opendoor_api::AddedByHand::Remove);
+    world.decide();
+    world.declare("gates", assignment("TourPass", &["Gate"]));
+    world.hand_door("West Gate", Some("TourPass"));
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(refusals(&plan), ["DoorAmbiguous gates.yaml:11"]);
+    world.hand_door("West Gate", Some("Parcel Runner"));
+    assert_eq!(world.plan().steps.len(), 1, "this is nobody's");
 }
 
 #[test]
