@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use opendoor_api::AddedByHand;
+use opendoor_api::{AddedByHand, Adoption};
 
 use crate::declared::Spec;
 use crate::ids::{DoorUuid, KeyUuid, PartnerUuid};
@@ -149,10 +149,15 @@ impl Differences<'_> {
 
     /// A refused object may be about this very key; deleting it would decide for the manager.
     fn is_about_a_refused_object(&self, row: &KeyRow) -> bool {
+        let adopts = |adopt: &Adoption| {
+            let uuid = adopt.key_uuid.as_deref();
+            uuid.and_then(|uuid| uuid.parse().ok()).map(KeyUuid) == Some(row.uuid)
+        };
         self.taken.objects.iter().any(|object| {
             object.frozen
                 && matches!(&*object.spec, Spec::PartnerKey(spec)
-                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name)
+                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == row.name
+                        || spec.adopt.as_ref().is_some_and(adopts))
         })
     }
 

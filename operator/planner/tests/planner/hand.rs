@@ -173,6 +173,22 @@ fn a_key_that_a_refused_object_is_about_does_not_go_under_remove() {
 }
 
 #[test]
+fn a_key_that_a_refused_object_is_to_take_over_does_not_go_under_remove() {
+    let mut world = World::good();
+    let concierge = key_row("Concierge", Some("TourPass"), &[("Pool", false)]);
+    door_os::create_key(&mut world.observed, concierge);
+    remove_added(&mut world);
+    let mut spec = partner_key("TourPas", "Front desk", &[("Pool", false)]);
+    spec.adopt = Some(opendoor_api::Adoption {
+        acknowledge: opendoor_api::Acknowledgement::ConvertsToPartnerKeyForGood,
+        key_uuid: Some(key("Concierge").to_string()),
+    });
+    world.declare_key("concierge", spec);
+    world.pass();
+    assert_eq!(lines(&world.pass()), [""; 0]);
+}
+
+#[test]
 fn a_door_put_on_our_key_by_hand_is_reported_and_goes_under_remove_and_the_key_stays_ours() {
     let mut world = World::good();
     let pool = opendoor_planner::observed::KeyDoor {
