@@ -56,6 +56,8 @@ pub(crate) struct Said {
     /// Sorted by door.
     pub(crate) doors: Vec<KeyDoor>,
     kept_doors: Vec<DoorUuid>,
+    /// It is known of every door that it names which one it is.
+    pub(crate) whole: bool,
     pub(crate) schedule: Vec<Interval>,
 }
 
@@ -177,6 +179,7 @@ impl Gather<'_> {
     fn resolve(&mut self, object: &InForce, spec: &PartnerKeySpec, partner: PartnerUuid) -> Said {
         let mut doors = Vec::with_capacity(spec.doors.len());
         let mut kept_doors = Vec::new();
+        let mut whole = true;
         for (item, door) in spec.doors.iter().enumerate() {
             let pinned = self.ledger.head.door_pins.get(door.name.as_str()).copied();
             match self.names.resolve(&door.name, pinned) {
@@ -190,6 +193,7 @@ impl Gather<'_> {
                     });
                 }
                 Err(unresolved) => {
+                    whole = false;
                     kept_doors.extend(self.names.candidates(&door.name, pinned));
                     self.refuse(
                         object,
@@ -210,6 +214,7 @@ impl Gather<'_> {
                 .unwrap_or_else(|| object.owner.name.clone()),
             doors,
             kept_doors,
+            whole,
             schedule: schedule(spec),
         }
     }

@@ -197,7 +197,7 @@ impl Gather<'_> {
                 ),
             ));
         }
-        let equal = row.doors == said.doors && row.schedule == said.schedule;
+        let equal = said.whole && row.doors == said.doors && row.schedule == said.schedule;
         if equal {
             self.take_over(object, said, row);
             return Ok((Some(row.uuid), false));

@@ -105,6 +105,25 @@ fn a_foreign_key_that_differs_is_taken_only_when_adopted() {
 }
 
 #[test]
+fn a_foreign_key_is_not_equal_to_one_of_which_a_door_is_not_known() {
+    let mut world = World::good();
+    door_os::create_key(
+        &mut world.observed,
+        key_row("Pool", Some("TourPass"), &[("Pool", true)]),
+    );
+    let doors = [("Pool", true), ("Mail Rom", true)];
+    world.declare_key("pool-key", partner_key("TourPass", "Pool", &doors));
+    assert_eq!(
+        refusals(&world.plan()),
+        [
+            "KeyNameTaken pool-key.yaml:7",
+            "DoorNotFound pool-key.yaml:12"
+        ]
+    );
+    assert!(!world.ledger.head.keys.contains_key(&key("Pool")));
+}
+
+#[test]
 fn two_objects_cannot_have_one_key() {
     let mut world = World::good();
     let tours = [("Unit 101", true), ("Unit 102", false)];
