@@ -12,7 +12,7 @@ use crate::observed::{Interval, KeyDoor, KeyRow, Observed};
 use crate::owner::OwnerId;
 use crate::plan::{Named, Refusal, Waiting, WaitingKind};
 use crate::reasons::Reason;
-use crate::resolve::{DoorNames, Standing, standing};
+use crate::resolve::{DoorNames, Standing, known_uuid, standing};
 use crate::schedule::schedule;
 use crate::settle::key_is_stale;
 
@@ -240,6 +240,16 @@ impl Gather<'_> {
                 spec.key_name.as_deref().unwrap_or(&object.owner.name) != record.name
             }
             Spec::DoorAssignment(_) => false,
+        })
+    }
+
+    /// Whether an object in force declares a key of this name for this partner.
+    pub(crate) fn is_declared(&self, name: &str, partner: PartnerUuid) -> bool {
+        self.objects.iter().any(|object| {
+            !object.removed
+                && matches!(&*object.spec, Spec::PartnerKey(spec)
+                    if spec.key_name.as_deref().unwrap_or(&object.owner.name) == name
+                        && known_uuid(self.ledger, &spec.partner) == Some(partner))
         })
     }
 

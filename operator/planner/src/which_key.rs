@@ -214,13 +214,15 @@ impl Gather<'_> {
     }
 
     /// The key of an object that went while this one came with the same partner, doors and
-    /// schedule: an object renamed in Git, not a key deleted for its holders.
+    /// schedule: an object renamed in Git, not a key deleted for its holders. A key whose name another
+    /// object declares is that one's.
     fn renamed_object(&mut self, object: &InForce, said: &Said) -> Option<KeyUuid> {
         let mut orphans = self.ledger.head.keys.iter().filter(|(uuid, record)| {
             self.is_going(record)
                 && record.partner == said.partner
                 && self.observed.key(**uuid).is_some_and(|row| {
                     row.partner == Some(said.partner)
+                        && !self.is_declared(&row.name, said.partner)
                         && row.doors == said.doors
                         && row.schedule == said.schedule
                 })

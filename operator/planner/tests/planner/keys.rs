@@ -130,6 +130,27 @@ fn an_object_renamed_together_with_its_key_renames_the_key_and_keeps_its_holders
 }
 
 #[test]
+fn a_key_goes_to_the_object_that_declares_its_name_whatever_that_is_called() {
+    for (kept, new) in [("a", "b"), ("b", "a")] {
+        let mut world = World::good();
+        let tours = [("Unit 101", true), ("Unit 102", false)];
+        world.remove("vacant-tours");
+        world.declare_key(kept, partner_key("TourPass", "Vacant tours", &tours));
+        world.declare_key(new, partner_key("TourPass", "More tours", &tours));
+        let plan = world.pass();
+        assert_eq!(
+            lines(&plan),
+            [format!(
+                "CreateKey \"More tours\" of TourPass @{new}.yaml:1"
+            )]
+        );
+        let record = &world.ledger.head.keys[&key("Vacant tours")];
+        assert_eq!(record.owner.name, kept);
+        assert_quiet(&world.plan());
+    }
+}
+
+#[test]
 fn a_name_that_a_key_of_ours_is_giving_up_is_waited_for() {
     let mut world = World::good();
     world.declare_key(
