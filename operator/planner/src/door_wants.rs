@@ -12,12 +12,12 @@ use crate::declared::Spec;
 use crate::ids::{DoorUuid, PartnerUuid};
 use crate::intake::{NewPins, Taken};
 use crate::ledger::Ledger;
-use crate::observed::{DoorRow, Observed, Vacancy};
+use crate::observed::{DoorRow, Observed};
 use crate::owner::OwnerId;
 use crate::plan::{Refusal, Waiting};
 use crate::reasons::Reason;
 use crate::resolve::{DoorNames, Standing, standing};
-use crate::select::{Fit, fits};
+use crate::select::{Fit, fits, vacancy_fits};
 
 /// A door wanted for a partner.
 #[derive(Clone, Debug, PartialEq)]
@@ -227,14 +227,24 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Keeps what an object owns as it is.
+    /// Keeps what an object owns as it is, but for a unit that somebody moved into: that has ended.
     fn keep_all(&mut self, index: usize, taken: &Taken) {
         let Some(object) = taken.objects.get(index) else {
             return;
         };
+        let selector = match &*object.spec {
+            Spec::DoorAssignment(spec) => spec.door_selector.as_ref(),
+            Spec::PartnerKey(_) => None,
+        };
+        let has_ended = |door: DoorUuid| {
+            selector
+                .zip(self.observed.door(door))
+                .is_some_and(|(selector, row)| vacancy_fits(selector, row) == Fit::No)
+        };
         let owned = self.owned.get_or_init(|| owned_doors(self.ledger));
-        let doors = owned.get(&object.owner).into_iter().flatten();
-        self.kept.extend(doors.map(|door| (*door, index)));
+        let doors = owned.get(&object.owner).into_iter().flatten().copied();
+        let doors = doors.filter(|door| !has_ended(*door));
+        self.kept.extend(doors.map(|door| (door, index)));
     }
 
     /// Keeps a door as it is if the object owns it.
@@ -307,8 +317,8 @@ impl<'a> Gather<'a> {
                 continue;
             }
             let fit = match fits(selector, row) {
-                Fit::No => continue,
-                fit => fit.min(self.vacancy_fits(selector, row)),
+                Fit::Yes => self.is_ripe(selector, row),
+                fit => fit,
             };
             match fit {
                 Fit::Yes => self.claims.push(Claim {
@@ -323,38 +333,27 @@ impl<'a> Gather<'a> {
         }
     }
 
-    /// Vacancy grants only after the unit has been vacant for a while, takes away at once when it is
+    /// Vacancy grants only after the unit has been vacant for a while; it takes away at once when it is
     /// occupied, and changes nothing when it is unknown.
-    fn vacancy_fits(&mut self, selector: &DoorSelector, row: &DoorRow) -> Fit {
-        let Some(wanted) = selector.vacancy else {
+    fn is_ripe(&mut self, selector: &DoorSelector, row: &DoorRow) -> Fit {
+        if selector.vacancy != Some(opendoor_api::Vacancy::Vacant) {
             return Fit::Yes;
-        };
-        let Some(unit) = &row.unit else {
+        }
+        let vacant_since = row.unit.as_ref().and_then(|unit| unit.vacancy_since);
+        let Some(ripe) =
+            vacant_since.and_then(|since| since.checked_add(selector.vacant_for().signed()).ok())
+        else {
             return Fit::CannotTell;
         };
-        match (wanted, unit.vacancy) {
-            (_, None) => Fit::CannotTell,
-            (opendoor_api::Vacancy::Occupied, Some(Vacancy::Occupied)) => Fit::Yes,
-            (opendoor_api::Vacancy::Occupied, Some(Vacancy::Vacant))
-            | (opendoor_api::Vacancy::Vacant, Some(Vacancy::Occupied)) => Fit::No,
-            (opendoor_api::Vacancy::Vacant, Some(Vacancy::Vacant)) => {
-                let Some(ripe) = unit
-                    .vacancy_since
-                    .and_then(|since| since.checked_add(selector.vacant_for().signed()).ok())
-                else {
-                    return Fit::CannotTell;
-                };
-                if self.observed.clock_skewed {
-                    self.time_in_doubt = true;
-                    return Fit::CannotTell;
-                }
-                if ripe <= self.now {
-                    return Fit::Yes;
-                }
-                self.next_change = earliest(self.next_change, Some(ripe));
-                Fit::CannotTell
-            }
+        if self.observed.clock_skewed {
+            self.time_in_doubt = true;
+            return Fit::CannotTell;
         }
+        if ripe <= self.now {
+            return Fit::Yes;
+        }
+        self.next_change = earliest(self.next_change, Some(ripe));
+        Fit::CannotTell
     }
 }
 

@@ -2,7 +2,7 @@
 
 use opendoor_api::DoorSelector;
 
-use crate::observed::{Accessibility, DoorRow, DoorType};
+use crate::observed::{Accessibility, DoorRow, DoorType, Vacancy};
 
 /// Whether a selector means a door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,8 @@ impl From<bool> for Fit {
     }
 }
 
-/// Whether a door has the type, accessibility and name that a selector asks for.
+/// Whether a door has the type, accessibility, name and vacancy that a selector asks for. Since when a unit
+/// must have been vacant is not asked here.
 pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> Fit {
     let door_type = selector.door_type.map(|wanted| match wanted {
         opendoor_api::DoorType::BuildingEntrance => DoorType::BuildingEntrance,
@@ -48,6 +49,16 @@ pub(crate) fn fits(selector: &DoorSelector, row: &DoorRow) -> Fit {
     Fit::from(pattern.is_none_or(|pattern| matches_pattern(pattern, &row.name)))
         .min(Fit::of(door_type, row.door_type))
         .min(Fit::of(accessibility, row.accessibility))
+        .min(vacancy_fits(selector, row))
+}
+
+/// Whether somebody lives behind a door, if a selector asks for it.
+pub(crate) fn vacancy_fits(selector: &DoorSelector, row: &DoorRow) -> Fit {
+    let vacancy = selector.vacancy.map(|wanted| match wanted {
+        opendoor_api::Vacancy::Vacant => Vacancy::Vacant,
+        opendoor_api::Vacancy::Occupied => Vacancy::Occupied,
+    });
+    Fit::of(vacancy, row.unit.as_ref().and_then(|unit| unit.vacancy))
 }
 
 /// Whether a door's name fits a pattern in which `*` stands for any text.

@@ -116,6 +116,32 @@ fn a_door_of_which_door_os_does_not_say_what_is_asked_for_is_left_as_it_is() {
 }
 
 #[test]
+fn a_unit_that_somebody_moved_into_is_taken_from_a_partner_that_cannot_be_used() {
+    let withdrawn = |world: &mut World| {
+        let partners = &mut world.observed.partners;
+        partners.retain(|partner| partner.name != "TourPass");
+    };
+    let not_listed = |world: &mut World| {
+        world.property(|spec| spec.partners.retain(|partner| partner.name != "TourPass"));
+    };
+    let ways: [&dyn Fn(&mut World); 2] = [&withdrawn, &not_listed];
+    for end in ways {
+        let mut world = World::good();
+        vacant_units(&mut world);
+        world.advance(48 * 60);
+        world.pass();
+        assert_eq!(world.record("Unit 103").claims.len(), 1);
+        end(&mut world);
+        set(&mut world, "Unit 101", Some(Vacancy::Occupied));
+        assert_eq!(
+            lines(&world.pass()),
+            ["RemoveDoor Unit 101: TourPass -> none @vacant-units.yaml:8"]
+        );
+        assert_eq!(lines(&world.pass()), [""; 0], "the other one stays");
+    }
+}
+
+#[test]
 fn occupied_units_are_granted_at_once() {
     let mut world = World::good();
     let selector = DoorSelector {
