@@ -76,7 +76,7 @@ impl Differences<'_> {
             .iter()
             .find(|row| row.name == want.name && Some(row.uuid) != want.key)
         else {
-            return false;
+            return self.name_is_wanted_twice(want, object);
         };
         let leaving = self
             .ledger
@@ -116,6 +116,34 @@ impl Differences<'_> {
             cause: object.places.locate(&object.cause, path),
             reason,
             message,
+            owner: Some(object.owner.clone()),
+        });
+        true
+    }
+
+    /// Whether another object wants the name as well. Nobody has it, so neither gets it, unless it was
+    /// theirs before: a key's partner is for good, and is not left to who comes first.
+    fn name_is_wanted_twice(&mut self, want: &KeyWant, object: &InForce) -> bool {
+        let had_it = |want: &KeyWant| {
+            let record = want.key.and_then(|key| self.ledger.head.keys.get(&key));
+            record.is_some_and(|record| record.name == want.name)
+        };
+        let mut rivals = self.taken.keys.iter();
+        let rival = rivals.find(|rival| rival.object != want.object && rival.name == want.name);
+        let Some(rival) = rival.and_then(|rival| self.taken.objects.get(rival.object)) else {
+            return false;
+        };
+        if had_it(want) {
+            return false;
+        }
+        self.refusals.push(Refusal {
+            cause: object.places.locate(&object.cause, "spec.keyName"),
+            reason: Reason::KeyNameTaken,
+            message: format!(
+                "{} declares a key \"{}\" as well, and key names are unique in a building. Choose another keyName, or remove \
+                 one of the two objects.",
+                rival.owner, want.name
+            ),
             owner: Some(object.owner.clone()),
         });
         true

@@ -151,6 +151,38 @@ fn a_key_goes_to_the_object_that_declares_its_name_whatever_that_is_called() {
 }
 
 #[test]
+fn a_key_name_that_two_new_objects_want_goes_to_neither() {
+    let mut world = World::good();
+    world.declare_key("one", partner_key("TourPass", "Pool", &[("Pool", true)]));
+    world.declare_key(
+        "two",
+        partner_key("Parcel Runner", "Pool", &[("Pool", true)]),
+    );
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(
+        refusals(&plan),
+        ["KeyNameTaken one.yaml:7", "KeyNameTaken two.yaml:7"]
+    );
+    world.remove("two");
+    world.pass();
+    let keys = &world.observed.keys;
+    let pool = keys.iter().find(|row| row.name == "Pool").unwrap().uuid;
+    door_os::delete_key(&mut world.observed, pool);
+    world.declare_key(
+        "two",
+        partner_key("Parcel Runner", "Pool", &[("Pool", true)]),
+    );
+    let plan = world.plan();
+    assert_eq!(
+        lines(&plan),
+        ["CreateKey \"Pool\" of TourPass @one.yaml:1"],
+        "it was its own before"
+    );
+    assert_eq!(refusals(&plan), ["KeyNameTaken two.yaml:7"]);
+}
+
+#[test]
 fn a_name_that_a_key_of_ours_is_giving_up_is_waited_for() {
     let mut world = World::good();
     world.declare_key(
