@@ -83,7 +83,7 @@ impl Differences<'_> {
             let Some(partner) = row.partner else {
                 continue;
             };
-            if wanted.contains(&row.uuid) {
+            if wanted.contains(&row.uuid) || self.is_being_made(row) {
                 continue;
             }
             let before = self.steps.len();
@@ -97,6 +97,14 @@ impl Differences<'_> {
             }
             self.respect_open_write(before, open);
         }
+    }
+
+    /// Whether it carries our mark of a write that is not settled yet: then it is ours, and nobody's hand's.
+    fn is_being_made(&self, row: &KeyRow) -> bool {
+        let mark = row.client_ref.as_deref();
+        self.ledger.head.intents.iter().any(|intent| {
+            matches!(&intent.write, Write::CreateKey { client_ref, .. } if mark == Some(client_ref))
+        })
     }
 
     fn delete_owned(&mut self, row: &KeyRow, record: &KeyRecord, partner: PartnerUuid) {

@@ -232,6 +232,30 @@ fn a_created_key_is_recognised_by_its_mark_and_not_by_its_name() {
 }
 
 #[test]
+fn a_key_of_ours_that_a_look_shows_before_its_doors_do_was_not_added_by_hand() {
+    let mut world = World::good();
+    world.property(|spec| spec.added_by_hand = opendoor_api::AddedByHand::Remove);
+    world.decide();
+    world.declare_key(
+        "pool-key",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
+    let before = world.row("Pool").clone();
+    world.lose_answers(true);
+    let after = std::mem::replace(world.row("Pool"), before);
+    world.remove("pool-key");
+    let plan = world.plan();
+    assert_eq!(lines(&plan), [""; 0]);
+    assert_eq!(plan.unmanaged, []);
+    assert_eq!(refusals(&plan), ["OutcomeUnknown harbor-point.yaml:1"]);
+    *world.row("Pool") = after;
+    assert_eq!(
+        lines(&world.plan()),
+        ["DeleteKey \"Pool\" of TourPass @pool-key.yaml"]
+    );
+}
+
+#[test]
 fn a_creation_whose_answer_was_lost_is_not_made_twice() {
     let mut world = World::good();
     world.declare_key(
