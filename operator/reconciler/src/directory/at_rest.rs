@@ -18,7 +18,11 @@ pub(super) type Stamp = Vec<(PathBuf, Option<(u64, SystemTime)>)>;
 const QUIET: Duration = Duration::from_millis(500);
 
 /// How long rest is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// How long Git is waited for. It locks its index for a checkout, but also while somebody writes a commit's
+/// message and while hooks run, so that its lock alone is no reason not to read.
+const WAIT_FOR_GIT: Duration = Duration::from_secs(10);
 
 /// A lock of Git's that is older was left behind by a process that died.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
@@ -36,7 +40,7 @@ impl Declarations for Directory {
             {
                 return snapshot.clone();
             }
-            if self.git_is_at_work() {
+            if began.elapsed() < WAIT_FOR_GIT && self.git_is_at_work() {
                 tokio::time::sleep(QUIET).await;
                 stamp = self.stamp();
                 continue;
