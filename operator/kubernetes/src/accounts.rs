@@ -348,7 +348,10 @@ impl Accounts {
             .values()
             .map(|held| {
                 let route = held.route.borrow();
-                (route.connection.name.clone(), route.credentials.client_id.clone())
+                (
+                    route.connection.name.clone(),
+                    route.credentials.client_id.clone(),
+                )
             })
             .collect();
         let open = self.open.borrow();
