@@ -33,6 +33,9 @@ const BUILDINGS_FRESH: Duration = Duration::from_secs(60);
 const CLIENT_ID: &str = "clientId";
 const CLIENT_SECRET: &str = "clientSecret";
 
+/// A connection's name and a client id.
+type Id = (String, String);
+
 /// Why a Portfolio has no account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAccount {
@@ -116,8 +119,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// The connection and the client id.
-    fn id(&self) -> (String, String) {
+    fn id(&self) -> Id {
         (
             self.connection.name.clone(),
             self.credentials.client_id.clone(),
@@ -138,8 +140,8 @@ pub struct Accounts {
     deadlines: Deadlines,
     metrics: Metrics,
     routes: RefCell<BTreeMap<Name, Rc<Held>>>,
-    /// By connection and client id: one for each secret in use.
-    open: RefCell<BTreeMap<(String, String), Vec<Rc<Account>>>>,
+    /// One for each secret in use.
+    open: RefCell<BTreeMap<Id, Vec<Rc<Account>>>>,
 }
 
 impl Accounts {
