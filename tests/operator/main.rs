@@ -41,6 +41,7 @@ mod rules;
 #[path = "../shared/served.rs"]
 mod served;
 mod server;
+mod sharing;
 mod tools;
 mod tracing_out;
 #[path = "../shared/yaml.rs"]

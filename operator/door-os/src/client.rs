@@ -146,7 +146,7 @@ pub struct Counters {
 /// The manager contract over a transport. One per credentials: its limiter, breaker, retry budget
 /// and token are shared by all its callers.
 pub struct Client<T> {
-    pub(crate) courier: Courier<T>,
+    pub(crate) courier: Arc<Courier<T>>,
     tokens: Tokens,
     write_patience: Duration,
     follow_simulated_time: bool,
@@ -173,19 +173,32 @@ impl<T: Transport> Client<T> {
             observer,
         } = config;
         let audience = audience.unwrap_or_else(|| endpoint.origin());
+        let courier = Courier::new(
+            endpoint,
+            transport,
+            (requests_per_second, burst),
+            request_timeout,
+            seed,
+            wall_clock,
+        )
+        .watched(fence, observer);
         Self {
-            courier: Courier::new(
-                endpoint,
-                transport,
-                (requests_per_second, burst),
-                request_timeout,
-                seed,
-                wall_clock,
-            )
-            .watched(fence, observer),
+            courier: Arc::new(courier),
             tokens: Tokens::new(Box::new(credentials), audience),
             write_patience,
             follow_simulated_time,
+        }
+    }
+
+    /// A client for other credentials of the same API client. Limiter, breaker and retry budget are
+    /// shared; tokens never: whoever brings a secret gets only what that secret opens.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: impl CredentialsSource + 'static) -> Self {
+        Self {
+            courier: Arc::clone(&self.courier),
+            tokens: self.tokens.with_source(Box::new(credentials)),
+            write_patience: self.write_patience,
+            follow_simulated_time: self.follow_simulated_time,
         }
     }
 

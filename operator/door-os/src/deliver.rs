@@ -80,7 +80,7 @@ struct Problem {
     wait: Option<Duration>,
 }
 
-/// Everything shared by the calls under one set of credentials.
+/// Everything shared by the calls of one API client, whatever its secret.
 pub(crate) struct Courier<T> {
     pub(crate) endpoint: Endpoint,
     pub(crate) transport: T,

@@ -101,6 +101,11 @@ impl Tokens {
         }
     }
 
+    /// No token yet, from another source, for the same audience.
+    pub(crate) fn with_source(&self, source: Box<dyn CredentialsSource>) -> Self {
+        Self::new(source, self.audience.clone())
+    }
+
     /// Delivers a call with a token. A token refused with 401 or 403 (DOOR documents both for an
     /// expired one) is renewed once; both answers say that nothing was done, so a write may be sent
     /// again too.

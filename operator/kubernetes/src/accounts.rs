@@ -1,10 +1,11 @@
-//! Accounts at DOOR OS: a connection with credentials from a Secret. One client for each, so that one
-//! limiter and one breaker serve all who use the same credentials.
+//! Accounts at DOOR OS: a connection with credentials from a Secret. Those of one client id share one limiter and one
+//! breaker. A token is shared only by those who bring the same secret: a client id is no secret, and whoever names
+//! somebody else's gets nothing by it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,8 +13,8 @@ use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::Api;
 use opendoor_api::Portfolio;
 use opendoor_door_os::{
-    Building, Client, Config as ClientConfig, Credentials, CredentialsSource, DoorOs, Error,
-    HttpOptions, HttpTransport, Secret,
+    Building, Client, Config as ClientConfig, Credentials, DoorOs, Error, HttpOptions,
+    HttpTransport, Secret,
 };
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::ports::{Clock, Ownership};
@@ -32,6 +33,9 @@ const BUILDINGS_FRESH: Duration = Duration::from_secs(60);
 const CLIENT_ID: &str = "clientId";
 const CLIENT_SECRET: &str = "clientSecret";
 
+/// A connection's name and a client id.
+type Id = (String, String);
+
 /// Why a Portfolio has no account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAccount {
@@ -39,17 +43,6 @@ pub struct NoAccount {
     pub reason: Reason,
     /// In a sentence.
     pub message: String,
-}
-
-/// Credentials that may be renewed while a client uses them.
-#[derive(Clone, Debug)]
-struct Renewable(Arc<Mutex<Credentials>>);
-
-impl CredentialsSource for Renewable {
-    fn read(&self) -> Result<Credentials, String> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(held.clone())
-    }
 }
 
 /// An account at DOOR OS.
@@ -60,7 +53,7 @@ pub struct Account {
     pub shard: u8,
     /// Its client.
     pub client: Client<HttpTransport>,
-    credentials: Renewable,
+    credentials: Credentials,
     deadlines: Deadlines,
     /// When they were asked for, and what came. Locked while they are: passes side by side ask once.
     buildings: tokio::sync::Mutex<Option<(Instant, Rc<Vec<Building>>)>>,
@@ -106,12 +99,20 @@ impl Ownership for Account {
 #[derive(Clone)]
 pub struct Route {
     connection: ConnectionConfig,
-    client_id: String,
-    credentials: Renewable,
+    credentials: Credentials,
     /// The shard of this account.
     pub shard: u8,
     /// The Secret is gone; what it held is still in memory.
     pub secret_gone: Option<String>,
+}
+
+impl Route {
+    fn id(&self) -> Id {
+        (
+            self.connection.name.clone(),
+            self.credentials.client_id.clone(),
+        )
+    }
 }
 
 struct Held {
@@ -127,7 +128,8 @@ pub struct Accounts {
     deadlines: Deadlines,
     metrics: Metrics,
     routes: RefCell<BTreeMap<Name, Rc<Held>>>,
-    open: RefCell<BTreeMap<(String, String), Rc<Account>>>,
+    /// One for each secret in use.
+    open: RefCell<BTreeMap<Id, Vec<Rc<Account>>>>,
 }
 
 impl Accounts {
@@ -189,7 +191,7 @@ impl Accounts {
             return Ok(held.route.borrow().clone());
         }
         match self.read(&name.namespace, &secret.name).await {
-            Ok(credentials) => Ok(self.take(name, &secret.name, connection, held, credentials)),
+            Ok(credentials) => Ok(self.take(name, &secret.name, connection, credentials)),
             // What was read before stays in memory: a namespace that goes takes its Secret first, and
             // the removals it asks for still have to be made.
             Err(message) => match held {
@@ -208,41 +210,12 @@ impl Accounts {
         name: &Name,
         secret: &str,
         connection: &ConnectionConfig,
-        held: Option<Rc<Held>>,
         credentials: Credentials,
     ) -> Route {
-        if let Some(held) = held
-            && held.route.borrow().client_id == credentials.client_id
-        {
-            held.read.set(Instant::now());
-            let mut route = held.route.borrow_mut();
-            route.secret_gone = None;
-            *route
-                .credentials
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = credentials;
-            return route.clone();
-        }
-        let id = (connection.name.clone(), credentials.client_id.clone());
-        // Portfolios that share a client id share its client, and so its credentials.
-        let shared = self
-            .open
-            .borrow()
-            .get(&id)
-            .map(|open| open.credentials.clone());
-        let renewable = match shared {
-            Some(shared) => {
-                *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = credentials;
-                shared
-            }
-            None => Renewable(Arc::new(Mutex::new(credentials))),
-        };
         let route = Route {
-            shard: shard_of(&[&id.0, &id.1]),
+            shard: shard_of(&[&connection.name, &credentials.client_id]),
             connection: connection.clone(),
-            client_id: id.1,
-            credentials: renewable,
+            credentials,
             secret_gone: None,
         };
         let held = Rc::new(Held {
@@ -285,10 +258,41 @@ impl Accounts {
     /// # Errors
     /// A client cannot be made for it.
     pub fn open(&self, route: &Route) -> Result<Rc<Account>, NoAccount> {
-        let id = (route.connection.name.clone(), route.client_id.clone());
-        if let Some(account) = self.open.borrow().get(&id) {
+        let id = route.id();
+        let mut same_id = self.open.borrow().get(&id).cloned().unwrap_or_default();
+        let same = same_id
+            .iter()
+            .find(|account| account.credentials == route.credentials);
+        if let Some(account) = same {
             return Ok(Rc::clone(account));
         }
+        let account = Rc::new(Account {
+            connection: route.connection.name.clone(),
+            shard: route.shard,
+            client: match same_id.first() {
+                Some(other) => other.client.with_credentials(route.credentials.clone()),
+                None => self.client(route)?,
+            },
+            credentials: route.credentials.clone(),
+            deadlines: self.deadlines.clone(),
+            buildings: tokio::sync::Mutex::default(),
+        });
+        // A secret that was rotated is forgotten, and its token with it.
+        same_id.retain(|open| self.leads_to(open));
+        same_id.push(Rc::clone(&account));
+        self.open.borrow_mut().insert(id, same_id);
+        Ok(account)
+    }
+
+    /// Whether any Portfolio leads to an account.
+    fn leads_to(&self, account: &Account) -> bool {
+        self.routes.borrow().values().any(|held| {
+            let route = held.route.borrow();
+            route.connection.name == account.connection && route.credentials == account.credentials
+        })
+    }
+
+    fn client(&self, route: &Route) -> Result<Client<HttpTransport>, NoAccount> {
         let refused = |message: String| NoAccount {
             reason: Reason::ConnectionNotOffered,
             message,
@@ -301,29 +305,19 @@ impl Accounts {
             addresses: route.connection.addresses(),
             ..HttpOptions::default()
         };
-        let transport = HttpTransport::new(&endpoint, &options).map_err(|error| NoAccount {
-            reason: Reason::ConnectionNotOffered,
-            message: error.detail,
-        })?;
+        let transport =
+            HttpTransport::new(&endpoint, &options).map_err(|error| refused(error.detail))?;
         let (deadlines, shard) = (self.deadlines.clone(), route.shard);
         let config = ClientConfig {
             request_timeout: timeout,
             requests_per_second: route.connection.requests_per_second,
             burst: route.connection.requests_per_second.saturating_mul(TWO),
             fence: Some(Arc::new(move || deadlines.holds(shard))),
-            observer: Some(self.metrics.observer(&id.0)),
+            observer: Some(self.metrics.observer(&route.connection.name)),
             ..ClientConfig::default()
         };
-        let account = Rc::new(Account {
-            connection: id.0.clone(),
-            shard,
-            client: Client::new(endpoint, transport, route.credentials.clone(), config),
-            credentials: route.credentials.clone(),
-            deadlines: self.deadlines.clone(),
-            buildings: tokio::sync::Mutex::default(),
-        });
-        self.open.borrow_mut().insert(id, Rc::clone(&account));
-        Ok(account)
+        let credentials = route.credentials.clone();
+        Ok(Client::new(endpoint, transport, credentials, config))
     }
 
     /// Forgets what is in memory for a Portfolio that is gone.
@@ -334,7 +328,7 @@ impl Accounts {
     /// Every account that is open, for its figures.
     #[must_use]
     pub fn all_open(&self) -> Vec<Rc<Account>> {
-        self.open.borrow().values().cloned().collect()
+        self.open.borrow().values().flatten().cloned().collect()
     }
 }
 

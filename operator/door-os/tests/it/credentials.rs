@@ -161,6 +161,37 @@ async fn a_rotated_secret_is_used_without_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_secret_for_the_same_client_id_gets_no_token_of_it_and_shares_its_breaker() {
+    let (client, log) = raw(demo(), config(), |seen| {
+        if !seen.is_token() {
+            Step::Answer(500, String::new())
+        } else if seen.body.contains("\"hunter2\"") {
+            ok(token("t", 3600))
+        } else {
+            Step::Answer(401, String::new())
+        }
+    });
+    let guess = client.with_credentials(Credentials {
+        secret: Secret::new("a guess"),
+        ..demo()
+    });
+    assert_eq!(
+        client.buildings().await.unwrap_err().reason(),
+        Reason::BackendUnavailable
+    );
+    let error = guess.buildings().await.unwrap_err();
+    assert_eq!(error.reason(), Reason::CredentialsInvalid);
+    assert_eq!(log.tokens().len(), 2);
+    // What it was refused is nothing to the first one, whose token goes on.
+    for _ in 0..5 {
+        client.buildings().await.unwrap_err();
+    }
+    assert_eq!(log.tokens().len(), 2);
+    assert!(client.breaker_open() && guess.breaker_open());
+    assert_eq!(client.counters(), guess.counters());
+}
+
+#[tokio::test(start_paused = true)]
 async fn missing_credentials_are_said_to_be_missing_and_nothing_is_sent() {
     let source = || Err("the Secret harbor-credentials does not exist".to_owned());
     let (client, log) = raw(source, config(), |_| ok(EMPTY));

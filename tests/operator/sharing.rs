@@ -1,0 +1,129 @@
+//! Several namespaces and replicas at one DOOR OS: whose credentials open what, whose a building is, and who works.
+
+use std::mem;
+
+use serde_json::json;
+
+use crate::control_plane::{ControlPlane, Namespace};
+use crate::operator::{PROPERTY, Site, assignment, portfolio};
+
+/// Two buildings, and a few API clients that may manage both. Of two replicas a and b, the shard of `harbor` (15) is
+/// meant for a, and that of `second` (8) for b.
+const WORLD: &str = "
+clients:
+  - { id: demo, secret: demo }
+  - { id: harbor, secret: demo }
+  - { id: second, secret: demo }
+partners:
+  - { name: Parcel Runner, authorizedAt: [Harbor Point, Elm Street] }
+  - { name: TourPass, authorizedAt: [Harbor Point, Elm Street] }
+buildings:
+  - name: Harbor Point
+    doors: [{ name: Mail Room }, { name: Package Room }]
+  - name: Elm Street
+    doors: [{ name: Elm Entrance }]
+";
+
+const ELM: &str = "apiVersion: opendoor.dev/v1alpha1
+kind: Property
+metadata: { name: elm-street }
+spec:
+  building: Elm Street
+  partners: [{ name: Parcel Runner }, { name: TourPass }]
+";
+
+const AT_ELM: &str = "apiVersion: opendoor.dev/v1alpha1
+kind: DoorAssignment
+metadata: { name: elm-parcel }
+spec:
+  propertyRef: { name: elm-street }
+  partner: Parcel Runner
+  doors: [Elm Entrance]
+";
+
+/// A site, and another namespace that its operator looks after.
+struct Neighbours {
+    site: Site,
+    other: Namespace<'static>,
+}
+
+impl Neighbours {
+    fn new() -> Self {
+        let site = Site::bare(ControlPlane::shared(), WORLD);
+        let other = site.namespace.server.namespace();
+        let it = Self { site, other };
+        it.configure("");
+        it
+    }
+
+    fn configure(&self, more: &str) {
+        let Self { site, other } = self;
+        site.configure_with(&format!(
+            "connections:
+  - name: door
+    url: {}
+    allowedNamespaces: [\"*\"]
+    allowLoopback: true
+    requestsPerSecond: 2000
+namespaces: [{}, {}]
+leaseDuration: 9s
+{more}",
+            site.url(),
+            site.namespace.name,
+            other.name
+        ));
+    }
+
+    /// What is done next, is done in the other namespace.
+    fn change_sides(&mut self) {
+        mem::swap(&mut self.site.namespace, &mut self.other);
+    }
+}
+
+fn secret(id: &str, secret: &str) -> String {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "door-os" },
+        "stringData": { "clientId": id, "clientSecret": secret },
+    })
+    .to_string()
+}
+
+#[test]
+fn naming_a_neighbours_client_id_opens_nothing_and_takes_nothing_from_it() {
+    let mut both = Neighbours::new();
+    let operator = both.site.operator("a");
+    both.site.apply(&secret("demo", "demo"));
+    both.site.apply(&portfolio("Apply"));
+    both.site.apply(PROPERTY);
+    both.site
+        .apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    both.site.until("da", "parcel", "Ready", "True");
+
+    both.change_sides();
+    both.site.apply(&secret("demo", "a guess"));
+    both.site.apply(&portfolio("Apply"));
+    both.site.apply(ELM);
+    both.site.apply(AT_ELM);
+    both.site
+        .until_reason("property", "elm-street", "Ready", "CredentialsInvalid");
+
+    both.change_sides();
+    // Also after the token it has is over.
+    both.site.call(
+        "POST",
+        "/sim/v1/clock",
+        &json!({ "advanceSeconds": 25 * 3600 }),
+    );
+    both.site
+        .apply(&assignment("tours", "TourPass", "Package Room"));
+    both.site.until("da", "tours", "Ready", "True");
+    assert_eq!(both.site.writes(), 2);
+
+    both.change_sides();
+    let told = both.site.until("property", "elm-street", "Ready", "False");
+    assert_eq!(told.reason, "CredentialsInvalid", "{}", told.message);
+    // With the right one it is let in, without a restart.
+    both.site.apply(&secret("demo", "demo"));
+    both.site.until("da", "elm-parcel", "Ready", "True");
+    operator.until_ready();
+}
