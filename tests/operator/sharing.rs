@@ -1,11 +1,12 @@
 //! Several namespaces and replicas at one DOOR OS: whose credentials open what, whose a building is, and who works.
 
 use std::mem;
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::control_plane::{ControlPlane, Namespace};
-use crate::operator::{PROPERTY, Site, assignment, portfolio};
+use crate::control_plane::{ControlPlane, Namespace, wait_until};
+use crate::operator::{PATIENCE, PROPERTY, Site, assignment, portfolio};
 
 /// Two buildings, and a few API clients that may manage both. Of two replicas a and b, the shard of `harbor` (15) is
 /// meant for a, and that of `second` (8) for b.
@@ -88,6 +89,21 @@ fn secret(id: &str, secret: &str) -> String {
     .to_string()
 }
 
+/// Waits until a replica has the shard of that number.
+#[track_caller]
+fn until_held(site: &Site, shard: u8, by: &str) {
+    let lease = format!("opendoor-shard-{shard:02}");
+    wait_until(PATIENCE, &format!("{by} holds {lease}"), || {
+        let words = ["get", "lease", &lease, "-o", "json", "--ignore-not-found"];
+        let said = site.system.kubectl(&words).works().out;
+        if said.contains(&format!("\"holderIdentity\": \"{by}\"")) {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    });
+}
+
 #[test]
 fn naming_a_neighbours_client_id_opens_nothing_and_takes_nothing_from_it() {
     let mut both = Neighbours::new();
@@ -126,4 +142,49 @@ fn naming_a_neighbours_client_id_opens_nothing_and_takes_nothing_from_it() {
     both.site.apply(&secret("demo", "demo"));
     both.site.until("da", "elm-parcel", "Ready", "True");
     operator.until_ready();
+}
+
+#[test]
+fn a_building_claimed_twice_is_refused_also_by_a_replica_that_did_not_see_the_first_claim() {
+    let mut both = Neighbours::new();
+    let _replicas = ["a", "b"].map(|identity| both.site.operator(identity));
+    // The other namespace's replica reads the ledgers now, and has no reason to read them later.
+    both.change_sides();
+    both.site.apply(&secret("second", "demo"));
+    both.site.apply(&portfolio("Apply"));
+    both.site.apply(ELM);
+    both.site.until("property", "elm-street", "Ready", "True");
+    until_held(&both.site, 8, "b");
+
+    both.change_sides();
+    both.site.apply(&secret("harbor", "demo"));
+    both.site.apply(&portfolio("Apply"));
+    both.site.apply(PROPERTY);
+    both.site
+        .apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    both.site.until("da", "parcel", "Ready", "True");
+    until_held(&both.site, 15, "a");
+    until_held(&both.site, 8, "b");
+
+    both.change_sides();
+    both.site.apply(PROPERTY);
+    both.site
+        .apply(&assignment("tours", "TourPass", "Package Room"));
+    both.site
+        .until_reason("property", "harbor-point", "Ready", "BuildingClaimedTwice");
+    both.change_sides();
+    std::thread::sleep(Duration::from_secs(3));
+    both.site.until("da", "parcel", "Ready", "True");
+    let on = |door: &str| both.site.on_door(door);
+    assert_eq!(on("Mail Room").as_deref(), Some("Parcel Runner"));
+    assert_eq!(on("Package Room"), None);
+
+    // Once the first is gone, and its access with it, the second has the building.
+    both.site.delete(&["da", "parcel"]);
+    both.site.until_gone("da", "parcel");
+    both.site.delete(&["property", "harbor-point"]);
+    both.site.until_gone("property", "harbor-point");
+    both.change_sides();
+    both.site.until("da", "tours", "Ready", "True");
+    assert_eq!(both.site.on_door("Mail Room"), None);
 }

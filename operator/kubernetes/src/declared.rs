@@ -14,6 +14,7 @@ use opendoor_reconciler::ports::Declarations;
 use opendoor_reconciler::snapshot::{Broken, Object, Snapshot};
 
 use crate::finalizers::{IN_USE, REVOKE};
+use crate::ledgers::{ClusterLedgers, LedgerKey};
 use crate::objects::{Name, Objects, Seen, cause};
 
 /// The Portfolio that looks after a Property.
@@ -77,8 +78,9 @@ pub struct PropertyDeclarations {
     objects: Rc<RefCell<Objects>>,
     property: Name,
     portfolio: Name,
-    /// Objects whose declarations were accepted for the building.
-    accepted: Rc<Head>,
+    ledgers: Rc<ClusterLedgers>,
+    /// The building's ledger, if that is known.
+    ledger: Option<LedgerKey>,
     /// Kinds whose definition is being deleted: their objects go with it, which nobody asked of each.
     undefined: Rc<RefCell<BTreeSet<Kind>>>,
 }
@@ -103,16 +105,26 @@ impl PropertyDeclarations {
         objects: Rc<RefCell<Objects>>,
         property: Name,
         portfolio: Name,
-        accepted: Rc<Head>,
+        ledgers: Rc<ClusterLedgers>,
+        ledger: Option<LedgerKey>,
         undefined: Rc<RefCell<BTreeSet<Kind>>>,
     ) -> Self {
         Self {
             objects,
             property,
             portfolio,
-            accepted,
+            ledgers,
+            ledger,
             undefined,
         }
+    }
+
+    /// What was accepted for the building, as it is by now: a pass accepts more while it is under way.
+    fn head(&self) -> Rc<Head> {
+        let ledger = self.ledger.as_ref();
+        ledger
+            .and_then(|key| self.ledgers.known(key))
+            .map_or_else(Rc::default, |known| known.head)
     }
 
     /// The Property's objects, sorted. The Property and its Portfolio are not among them.
@@ -121,11 +133,12 @@ impl PropertyDeclarations {
         let objects = self.objects.borrow();
         let delay = self.removal_delay(&objects);
         let mut sorted = Sorted::default();
-        for seen in objects.belonging_to(&self.property, &self.accepted) {
+        let head = self.head();
+        for seen in objects.belonging_to(&self.property, &head) {
             let Some(owner) = seen.owner() else {
                 continue;
             };
-            let accepted = self.accepted.accepted.contains_key(&owner);
+            let accepted = head.accepted.contains_key(&owner);
             let ours = seen.has_finalizer(REVOKE);
             match seen.deleting_since {
                 None if ours => sorted.declared.push(seen),
@@ -196,7 +209,7 @@ impl PropertyDeclarations {
             Ok(Resource::DoorAssignment(assignment)) => assignment.spec.deletion_policy,
             Ok(Resource::PartnerKey(key)) => key.spec.deletion_policy,
             _ => self
-                .accepted
+                .head()
                 .accepted
                 .get(owner)
                 .map_or_else(Default::default, |accepted| {

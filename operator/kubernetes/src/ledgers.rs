@@ -1,8 +1,10 @@
 //! Ledgers in ConfigMaps of the operator's own namespace: one for each building of a connection,
 //! compressed, replaced whole, and only where nobody else wrote since it was read.
 
+mod known;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::rc::Rc;
 
@@ -15,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use opendoor_planner::ids::BuildingUuid;
-use opendoor_planner::ledger::{Head, Ledger, Unsaved};
+use opendoor_planner::ledger::{Ledger, Unsaved};
 use opendoor_reconciler::gather::Heads;
 use opendoor_reconciler::ports::{Event, Ledgers, StoreError};
 use opendoor_reconciler::record::{decode, encode};
@@ -23,6 +25,8 @@ use prometheus_client::metrics::counter::Counter;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+pub use self::known::Known;
+use self::known::{AllKnown, of};
 use crate::objects::Name;
 
 /// Marks the ConfigMaps that are ledgers.
@@ -46,57 +50,6 @@ pub struct LedgerKey {
     pub connection: String,
     /// The building.
     pub building: BuildingUuid,
-}
-
-/// What is known of a ledger without reading it again.
-#[derive(Clone, Debug)]
-pub struct Known {
-    /// The Property it was last passed over for.
-    pub property: Name,
-    /// All of it that is not per door.
-    pub head: Rc<Head>,
-    /// Whether nothing is owned, owed or under way.
-    pub settled: bool,
-}
-
-/// What is known of every ledger, and where to look for one.
-#[derive(Default)]
-struct AllKnown {
-    by_key: BTreeMap<LedgerKey, Known>,
-    by_property: BTreeMap<Name, BTreeSet<LedgerKey>>,
-    /// By the uid of each object that was accepted.
-    by_object: BTreeMap<String, BTreeSet<LedgerKey>>,
-}
-
-impl AllKnown {
-    fn insert(&mut self, key: LedgerKey, known: Known) {
-        if let Some(before) = self.by_key.get(&key) {
-            forget(&mut self.by_property, &before.property, &key);
-            for uid in uids(&before.head) {
-                forget(&mut self.by_object, uid, &key);
-            }
-        }
-        let of_property = self.by_property.entry(known.property.clone()).or_default();
-        of_property.insert(key.clone());
-        for uid in uids(&known.head) {
-            let of_object = self.by_object.entry(uid.clone()).or_default();
-            of_object.insert(key.clone());
-        }
-        self.by_key.insert(key, known);
-    }
-}
-
-fn uids(head: &Head) -> impl Iterator<Item = &String> {
-    head.accepted.keys().filter_map(|owner| owner.uid.as_ref())
-}
-
-fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<LedgerKey>>, of: &K, key: &LedgerKey) {
-    if let Some(keys) = index.get_mut(of) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(of);
-        }
-    }
 }
 
 /// The ledgers of the cluster.
@@ -127,7 +80,8 @@ impl ClusterLedgers {
     /// The API server did not give them. One that is damaged is no error here: it stops its own
     /// building only.
     pub async fn read_all(&self) -> Result<(), kube::Error> {
-        let mut known = AllKnown::default();
+        let began = self.known.borrow().notes;
+        let mut known = BTreeMap::new();
         let mut damaged = BTreeMap::new();
         let mut page = ListParams::default().labels(LABEL).limit(50);
         loop {
@@ -150,8 +104,10 @@ impl ClusterLedgers {
                 None => break,
             }
         }
-        *self.known.borrow_mut() = known;
-        *self.damaged.borrow_mut() = damaged;
+        let newer = self.known.borrow_mut().take(known, began);
+        let mut all_damaged = self.damaged.borrow_mut();
+        all_damaged.retain(|key, _| newer.contains(key));
+        all_damaged.extend(damaged.into_iter().filter(|(key, _)| !newer.contains(key)));
         Ok(())
     }
 
@@ -201,6 +157,44 @@ impl ClusterLedgers {
             .collect()
     }
 
+    /// Reads a ledger anew. `None`: there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn fetch(&self, key: &LedgerKey) -> Result<Option<(ConfigMap, Ledger)>, StoreError> {
+        let found = self
+            .api
+            .get_opt(&map_name(key))
+            .await
+            .map_err(|error| failed(key, "read", &error))?;
+        let Some(map) = found else {
+            self.damaged.borrow_mut().remove(key);
+            self.known.borrow_mut().note(key, None);
+            return Ok(None);
+        };
+        let of_whom = identity(&map).map(|(_, property)| property);
+        let read = unpack(&map, key.building).and_then(|ledger| {
+            let property = of_whom.ok_or("its annotations do not say whose it is")?;
+            Ok((ledger, property))
+        });
+        match read {
+            Ok((ledger, property)) => {
+                self.note(key, of(&ledger, property));
+                Ok(Some((map, ledger)))
+            }
+            Err(why) => {
+                self.damaged.borrow_mut().insert(key.clone(), why.clone());
+                Err(StoreError::Failed {
+                    place: format!("the ConfigMap {}", map.name_any()),
+                    doing: "read",
+                    why,
+                    next: "Restore it from a backup; or delete it: the next pass is then a first contact, which removes nothing it \
+                           does not know.",
+                })
+            }
+        }
+    }
+
     /// The ledgers of one connection in one namespace.
     fn heads_of(&self, connection: &str, namespace: &str) -> Heads {
         self.known
@@ -229,19 +223,9 @@ impl ClusterLedgers {
             .await
     }
 
-    fn note(&self, key: &LedgerKey, ledger: &Ledger, property: Name) {
+    fn note(&self, key: &LedgerKey, known: Known) {
         self.damaged.borrow_mut().remove(key);
-        self.known
-            .borrow_mut()
-            .insert(key.clone(), of(ledger, property));
-    }
-}
-
-fn of(ledger: &Ledger, property: Name) -> Known {
-    Known {
-        property,
-        head: Rc::new(ledger.head.clone()),
-        settled: ledger.is_settled(),
+        self.known.borrow_mut().note(key, Some(known));
     }
 }
 
@@ -272,27 +256,20 @@ impl PassLedgers {
             building,
         }
     }
+}
 
-    fn failed(
-        &self,
-        building: BuildingUuid,
-        doing: &'static str,
-        error: &kube::Error,
-    ) -> StoreError {
-        let name = map_name(&self.key(building));
-        if let kube::Error::Api(status) = error
-            && (status.is_conflict() || status.is_already_exists())
-        {
-            return StoreError::InUse {
-                place: format!("the ConfigMap {name}"),
-            };
-        }
-        StoreError::Failed {
-            place: format!("the ConfigMap {name}"),
-            doing,
-            why: crate::said(error),
-            next: "It is tried again. Check that the operator may get, create and update ConfigMaps in its own namespace.",
-        }
+fn failed(key: &LedgerKey, doing: &'static str, error: &kube::Error) -> StoreError {
+    let place = format!("the ConfigMap {}", map_name(key));
+    if let kube::Error::Api(status) = error
+        && (status.is_conflict() || status.is_already_exists())
+    {
+        return StoreError::InUse { place };
+    }
+    StoreError::Failed {
+        place,
+        doing,
+        why: crate::said(error),
+        next: "It is tried again. Check that the operator may get, create and update ConfigMaps in its own namespace.",
     }
 }
 
@@ -304,28 +281,10 @@ impl Ledgers for PassLedgers {
     }
 
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
-        let key = self.key(building);
-        let found = self
-            .all
-            .api
-            .get_opt(&map_name(&key))
-            .await
-            .map_err(|error| self.failed(building, "read", &error))?;
-        let Some(map) = found else {
+        let Some((map, ledger)) = self.all.fetch(&self.key(building)).await? else {
             self.read.borrow_mut().remove(&building);
             return Ok(None);
         };
-        let ledger = unpack(&map, building).map_err(|why| {
-            self.all.damaged.borrow_mut().insert(key.clone(), why.clone());
-            StoreError::Failed {
-                place: format!("the ConfigMap {}", map.name_any()),
-                doing: "read",
-                why,
-                next: "Restore it from a backup; or delete it: the next pass is then a first contact, which removes nothing it \
-                       does not know.",
-            }
-        })?;
-        self.all.note(&key, &ledger, self.property.clone());
         self.read.borrow_mut().insert(building, map);
         Ok(Some(ledger))
     }
@@ -389,11 +348,12 @@ impl Ledgers for PassLedgers {
         } else {
             self.all.api.create(&PostParams::default(), &map).await
         };
-        let written = written.map_err(|error| self.failed(building, "written", &error))?;
+        let written = written.map_err(|error| failed(&key, "written", &error))?;
         self.all.writes.inc();
         self.read.borrow_mut().insert(building, written);
         ledger.unsaved = Unsaved::default();
-        self.all.note(&key, ledger, self.property.clone());
+        let known = of(ledger, self.property.clone());
+        self.all.note(&key, known);
         for event in history {
             tracing::info!(
                 property = %self.property,

@@ -1,20 +1,21 @@
 //! One pass over one Property: prepare its objects, find its building, let the reconciler do its work,
 //! say what came of it, and let go of what is done.
 
+mod building;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use opendoor_api::{Kind, Portfolio, PortfolioSpec, Resource};
-use opendoor_door_os::{Building, Error as DoorOsError, Reason as DoorOsReason};
+use opendoor_door_os::{DoorOs, Error as DoorOsError, Reason as DoorOsReason};
 use opendoor_planner::declared::Problem;
-use opendoor_planner::ledger::Head;
 use opendoor_planner::reasons::Reason;
-use opendoor_reconciler::gather::{Heads, Target, targets};
-use opendoor_reconciler::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
-use opendoor_reconciler::ports::{Clock, StoreError};
+use opendoor_reconciler::gather::Heads;
+use opendoor_reconciler::pass::{Begun, Known, Mandate, PassError, PassReport, Ports, pass};
+use opendoor_reconciler::ports::{Clock, Ledgers, StoreError};
 use opendoor_reconciler::snapshot::Snapshot;
 
 use crate::accounts::{Account, NoAccount, Route};
@@ -200,6 +201,11 @@ impl AtHand {
             })
     }
 
+    fn ledgers(&self, context: &Context, key: &LedgerKey) -> PassLedgers {
+        let all = Rc::clone(&context.ledgers);
+        PassLedgers::new(all, &key.connection, self.name.clone())
+    }
+
     async fn credentials_anew(&self, context: &Context) {
         if let Ok((name, portfolio)) = self.readable_portfolio() {
             // What comes of it shows at the next pass.
@@ -209,10 +215,6 @@ impl AtHand {
 
     /// The declarations of the Property, as they are at each moment.
     fn declarations(&self, context: &Context) -> PropertyDeclarations {
-        let head = self.ledger.as_ref().map_or_else(
-            || Rc::new(Head::default()),
-            |(_, known)| Rc::clone(&known.head),
-        );
         let portfolio = self.portfolio.as_ref().map_or_else(
             |_| Name::new(&self.name.namespace, ""),
             |seen| seen.name.clone(),
@@ -221,7 +223,8 @@ impl AtHand {
             Rc::clone(&context.objects),
             self.name.clone(),
             portfolio,
-            head,
+            Rc::clone(&context.ledgers),
+            self.ledger.as_ref().map(|(key, _)| key.clone()),
             Rc::clone(&context.undefined),
         )
     }
@@ -252,8 +255,7 @@ impl AtHand {
         context: &Context,
         account: &Rc<Account>,
     ) -> Result<PassReport, Obstacle> {
-        let declarations = self.declarations(context);
-        let snapshot = declarations.snapshot(Timestamp::now());
+        let snapshot = self.declarations(context).snapshot(Timestamp::now());
         let (target, buildings) = self.target(account, &snapshot).await?;
         let key = LedgerKey {
             connection: account.connection.clone(),
@@ -265,6 +267,25 @@ impl AtHand {
             .borrow_mut()
             .insert(key.clone(), self.name.clone());
         let _done = AtWork { context, key: &key };
+        let ledgers = self.ledgers(context, &key);
+        // The ledger is read while pages arrive.
+        let (observed, ledger) = futures::join!(
+            account.client.observe(&target.building),
+            ledgers.load(target.building.uuid)
+        );
+        let ledger = ledger.map_err(PassError::from)?;
+        self.claim_as_read(context, &key).await?;
+        // What was accepted is known as it is by now; what is declared is told apart by that.
+        self.ledger = context
+            .ledgers
+            .known(&key)
+            .map(|known| (key.clone(), known));
+        let declarations = self.declarations(context);
+        let snapshot = declarations.snapshot(Timestamp::now());
+        let begun = Begun {
+            observed,
+            ledger: Ok(ledger),
+        };
         let portfolio = self
             .portfolio
             .as_ref()
@@ -274,13 +295,8 @@ impl AtHand {
             snapshot,
             buildings,
             losses: context.losses_of(&portfolio, account.now()),
-            looks: RefCell::default(),
+            looks: RefCell::new([(key.building, begun)].into()),
         };
-        let ledgers = PassLedgers::new(
-            Rc::clone(&context.ledgers),
-            &account.connection,
-            self.name.clone(),
-        );
         let ports = Ports {
             door_os: &account.client,
             ledgers: &ledgers,
@@ -289,85 +305,6 @@ impl AtHand {
             ownership: &**account,
         };
         Ok(pass(&ports, &known, &target, Mandate::Perform, &[]).await?)
-    }
-
-    /// The building of the Property.
-    async fn target(
-        &self,
-        account: &Account,
-        snapshot: &Snapshot,
-    ) -> Result<(Target, Rc<Vec<Building>>), Obstacle> {
-        let mut heads = Heads::new();
-        let mut unsettled = BTreeSet::new();
-        if let Some((key, known)) = &self.ledger {
-            heads.insert(key.building, (*known.head).clone());
-            unsettled.insert(key.building);
-        }
-        for anew in [false, true] {
-            let buildings = account.buildings(anew).await?;
-            let (found, not_passed) = targets(snapshot, &heads, &unsettled, &buildings);
-            if let Some(target) = found
-                .into_iter()
-                .find(|target| target.property == self.name.name)
-            {
-                return Ok((target, buildings));
-            }
-            if let Some(problem) = not_passed.into_iter().next().filter(|_| anew) {
-                let Problem {
-                    reason, message, ..
-                } = problem.problem;
-                return Err(Obstacle::Problem(reason, message));
-            }
-        }
-        let broken = snapshot
-            .broken
-            .iter()
-            .find(|broken| broken.kind == "Property")
-            .and_then(|broken| broken.problems.first());
-        Err(match broken {
-            Some(problem) => Obstacle::Problem(problem.reason, problem.message.clone()),
-            // Its finalizer could not be set yet.
-            None => Obstacle::Problem(
-                Reason::Progressing,
-                Reason::Progressing.meaning().to_owned(),
-            ),
-        })
-    }
-
-    /// Makes sure that no other Property has the building.
-    fn claim(&self, context: &Context, key: &LedgerKey) -> Result<(), Obstacle> {
-        if context
-            .at_work
-            .borrow()
-            .get(key)
-            .is_some_and(|other| *other != self.name)
-        {
-            return Err(Obstacle::Overtaken);
-        }
-        let other = context.ledgers.known(key).filter(|known| {
-            known.head.property.is_some()
-                && known.property != self.name
-                && context.object(Kind::Property, &known.property).is_some()
-        });
-        match other {
-            None => Ok(()),
-            // The name of a Property in another namespace is not told here.
-            Some(known) if known.property.namespace != self.name.namespace => {
-                Err(Obstacle::Problem(
-                    Reason::BuildingClaimedTwice,
-                    String::from(
-                        "this building is already managed by a Property of another namespace. Keep one of the two.",
-                    ),
-                ))
-            }
-            Some(known) => Err(Obstacle::Problem(
-                Reason::BuildingClaimedTwice,
-                format!(
-                    "this building is already managed by the Property \"{}\". Keep one of the two.",
-                    known.property.name
-                ),
-            )),
-        }
     }
 
     /// The heads that matter: the building's own, and those of buildings that any of the objects was

@@ -4,6 +4,7 @@
 mod known;
 mod read_back;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -178,9 +179,17 @@ where
             Begun { observed, ledger }
         }
     };
-    let ledger = ledger?.unwrap_or_else(|| Ledger::new(target.building.uuid));
+    let ledger = ledger?;
     let observed = observed?;
-    let declared = declared_for(&known.snapshot, &known.heads, &known.buildings, target);
+    let mut heads = Cow::Borrowed(&known.heads);
+    // What was accepted is what the ledger says now: another process may have written it since the heads were read.
+    if let Some(read) = &ledger
+        && heads.get(&read.building) != Some(&read.head)
+    {
+        heads.to_mut().insert(read.building, read.head.clone());
+    }
+    let declared = declared_for(&known.snapshot, &heads, &known.buildings, target);
+    let ledger = ledger.unwrap_or_else(|| Ledger::new(target.building.uuid));
     let mut pass = Pass {
         ports,
         known,

@@ -1,17 +1,20 @@
 //! A directory of YAML, a state directory and a simulated DOOR OS, with the real client between.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use jiff::Timestamp;
 use opendoor_door_os::{
-    Client, Config, Credentials, Endpoint, FnTransport, Secret, Transport, TransportError,
+    Client, Config, Credentials, DoorOs, Endpoint, FnTransport, Secret, Transport, TransportError,
 };
 use opendoor_planner::plan::{Plan, Step};
 use opendoor_reconciler::directory::{Directory, SqliteStore};
-use opendoor_reconciler::pass::{Mandate, PassError, PassReport, Ports};
+use opendoor_reconciler::gather::{Heads, Target};
+use opendoor_reconciler::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
 use opendoor_reconciler::ports::{Clock, Declarations, Exclusive};
 use opendoor_reconciler::round::{RoundReport, round};
 use opendoor_reconciler::snapshot::Snapshot;
@@ -197,6 +200,41 @@ buildings:
             .filter(|(_, count)| *count > 0)
             .collect();
         Ok(Round { report, calls })
+    }
+
+    /// A pass over Harbor Point by a process that read the heads when there was no ledger yet, in a home that knows
+    /// which objects are deleted: none.
+    pub async fn pass_of_a_latecomer(&self) -> PassReport {
+        let client = client(self.simulator.clone());
+        let store = SqliteStore::open(self.state.path()).unwrap();
+        let mut snapshot = Directory::new(self.yaml.path()).read().await;
+        snapshot.deleted = Some(BTreeMap::new());
+        let ports = Ports {
+            door_os: &client,
+            ledgers: &store,
+            declarations: &snapshot,
+            clock: &SimulatorClock(self.simulator.clone()),
+            ownership: &Exclusive,
+        };
+        let buildings = client.buildings().await.unwrap();
+        let target = Target {
+            property: String::from("harbor-point"),
+            building: buildings
+                .iter()
+                .find(|building| building.name == "Harbor Point")
+                .unwrap()
+                .clone(),
+        };
+        let known = Known {
+            snapshot: snapshot.clone(),
+            heads: Heads::new(),
+            buildings: Rc::new(buildings),
+            losses: Rc::default(),
+            looks: RefCell::default(),
+        };
+        pass(&ports, &known, &target, Mandate::Perform, &[])
+            .await
+            .unwrap()
     }
 
     pub fn advance(&self, minutes: u64) {

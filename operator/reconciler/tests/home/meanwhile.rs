@@ -1,5 +1,7 @@
 //! What is declared changes while a change of more than one batch runs.
 
+use opendoor_planner::reasons::Reason;
+
 use crate::fixture::{Home, assignment, doors};
 
 const BATCH: usize = 32;
@@ -57,4 +59,19 @@ async fn mode_propose_holds_what_is_left_of_a_change() {
             .all(|step| step.ends_with("held ApprovalRequired")),
         "{left:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_accepted_since_the_heads_were_read_is_missed_and_not_removed() {
+    let home = Home::new();
+    home.write(
+        "parcel.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.run().await;
+    home.remove("parcel.yaml");
+    let report = home.pass_of_a_latecomer().await;
+    assert_eq!(home.holder("Mail Room").as_deref(), Some("Parcel Runner"));
+    let held: Vec<_> = report.after.steps.iter().map(|step| step.held).collect();
+    assert_eq!(held, [Some(Reason::OwnerMissing)]);
 }
