@@ -7,6 +7,14 @@ use serde_json::json;
 use crate::control_plane::{ControlPlane, wait_until};
 use crate::operator::{Operator, PATIENCE, Site, WORLD, assignment};
 
+const TWO_BUILDINGS: &str = "
+partners:
+  - { name: Parcel Runner, authorizedAt: [Harbor Point, Elm Street] }
+buildings:
+  - { name: Harbor Point, doors: [{ name: Mail Room }] }
+  - { name: Elm Street, doors: [{ name: Elm Entrance }] }
+";
+
 /// Ready with one assignment.
 fn at_work() -> (Site, Operator) {
     let site = Site::new("Apply");
@@ -238,4 +246,71 @@ fn where_the_credentials_went_first_nothing_hangs_for_ever_and_it_is_noted() {
         "{ledgers}"
     );
     assert!(operator.metric("opendoor_abandoned_claims", "harbor-point") >= 1.0);
+}
+
+#[test]
+fn one_portfolio_that_fails_otherwise_does_not_keep_a_namespace_from_going() {
+    let site = Site::bare(ControlPlane::shared(), TWO_BUILDINGS);
+    let connection = |name: &str| {
+        format!(
+            "  - name: {name}
+    url: {}
+    allowedNamespaces: [\"*\"]
+    allowLoopback: true
+    requestsPerSecond: 2000
+",
+            site.url()
+        )
+    };
+    let configure = |connections: &[&str]| {
+        let connections: String = connections.iter().map(|name| connection(name)).collect();
+        site.configure_with(&format!(
+            "connections:\n{connections}namespaces: [{}]\nleaseDuration: 9s\nabandonAfter: 12s\n",
+            site.namespace.name
+        ));
+    };
+    configure(&["door", "door-two"]);
+    let operator = site.operator("a");
+    for (name, connection, building, door) in [
+        ("one", "door", "Harbor Point", "Mail Room"),
+        ("two", "door-two", "Elm Street", "Elm Entrance"),
+    ] {
+        site.apply(&format!(
+            "apiVersion: opendoor.dev/v1alpha1
+kind: Portfolio
+metadata: {{ name: {name} }}
+spec:
+  connection: {connection}
+  credentialsSecretRef: {{ name: door-os }}
+  checkInterval: 10s
+  removalDelay: 1s
+---
+apiVersion: opendoor.dev/v1alpha1
+kind: Property
+metadata: {{ name: {name} }}
+spec:
+  portfolioRef: {{ name: {name} }}
+  building: {building}
+  partners: [{{ name: Parcel Runner }}]
+---
+apiVersion: opendoor.dev/v1alpha1
+kind: DoorAssignment
+metadata: {{ name: {name} }}
+spec:
+  propertyRef: {{ name: {name} }}
+  partner: Parcel Runner
+  doors: [{door}]
+"
+        ));
+        site.until("da", name, "Ready", "True");
+    }
+    operator.kill();
+    configure(&["door"]);
+    site.delete(&["secret", "door-os"]);
+    site.delete_namespace();
+    let operator = site.operator("b");
+    site.until_namespace_gone(PATIENCE);
+    for property in ["one", "two"] {
+        assert!(operator.metric("opendoor_abandoned_claims", property) >= 1.0);
+    }
 }

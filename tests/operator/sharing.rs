@@ -188,3 +188,47 @@ fn a_building_claimed_twice_is_refused_also_by_a_replica_that_did_not_see_the_fi
     both.site.until("da", "tours", "Ready", "True");
     assert_eq!(both.site.on_door("Mail Room"), None);
 }
+
+#[test]
+fn a_replica_that_never_read_the_secret_leaves_the_work_to_the_one_that_has_it_in_memory() {
+    let mut both = Neighbours::new();
+    // By the name of this namespace, and by that client id, b would have the work.
+    let name = "secret-gone";
+    let server = both.site.namespace.server;
+    server.kubectl(&["create", "namespace", name]).works();
+    both.site.namespace = Namespace {
+        server,
+        name: name.to_owned(),
+    };
+    both.configure("abandonAfter: 2s\n");
+    let _first = both.site.operator("a");
+    both.site.apply(&secret("second", "demo"));
+    both.site.apply(&portfolio("Apply"));
+    both.site.apply(PROPERTY);
+    both.site
+        .apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    both.site.until("da", "parcel", "Ready", "True");
+    both.site.faults(&json!([{ "kind": "serverError" }]));
+    both.site.delete_namespace();
+    wait_until(PATIENCE, "the Secret is gone", || {
+        if both.site.object("secret", "door-os").is_null() {
+            Ok(())
+        } else {
+            Err(String::from("it is there"))
+        }
+    });
+    // Until the first one knows it, too.
+    both.site
+        .until_reason("pf", "harbor-living", "Ready", "CredentialsMissing");
+    let second = both.site.operator("b");
+    second.until_ready();
+    std::thread::sleep(Duration::from_secs(15));
+    assert!(
+        !both.site.object("da", "parcel").is_null(),
+        "it was given up although one replica can still end it"
+    );
+    both.site.faults(&json!([]));
+    both.site.until_namespace_gone(PATIENCE * 2);
+    assert_eq!(both.site.on_door("Mail Room"), None);
+    assert!(second.metric("opendoor_abandoned_claims", "") < 1.0);
+}

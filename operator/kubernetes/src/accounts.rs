@@ -3,7 +3,7 @@
 //! somebody else's gets nothing by it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +43,18 @@ pub struct NoAccount {
     pub reason: Reason,
     /// In a sentence.
     pub message: String,
+    /// Whether that is sure. It is not where the API server did not say.
+    pub sure: bool,
+}
+
+impl NoAccount {
+    fn for_sure(reason: Reason, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            sure: true,
+        }
+    }
 }
 
 /// An account at DOOR OS.
@@ -164,22 +176,16 @@ impl Accounts {
         let connection = self
             .config
             .connection(&name.namespace, portfolio.spec.connection.as_deref())
-            .map_err(|message| NoAccount {
-                reason: Reason::ConnectionNotOffered,
-                message,
-            })?;
-        let missing = |message: String| NoAccount {
-            reason: Reason::CredentialsMissing,
-            message,
-        };
+            .map_err(|message| NoAccount::for_sure(Reason::ConnectionNotOffered, message))?;
         let secret = portfolio
             .spec
             .credentials_secret_ref
             .as_ref()
             .ok_or_else(|| {
-                missing(format!(
+                let message = format!(
                     "spec.credentialsSecretRef is not set. Name a Secret of this namespace that holds {CLIENT_ID} and {CLIENT_SECRET}."
-                ))
+                );
+                NoAccount::for_sure(Reason::CredentialsMissing, message)
             })?;
         let held = self.routes.borrow().get(name).cloned().filter(|held| {
             held.secret == secret.name && held.route.borrow().connection.name == connection.name
@@ -194,13 +200,13 @@ impl Accounts {
             Ok(credentials) => Ok(self.take(name, &secret.name, connection, credentials)),
             // What was read before stays in memory: a namespace that goes takes its Secret first, and
             // the removals it asks for still have to be made.
-            Err(message) => match held {
+            Err(why) => match held {
                 Some(held) => {
                     held.read.set(Instant::now());
-                    held.route.borrow_mut().secret_gone = Some(message);
+                    held.route.borrow_mut().secret_gone = Some(why.message);
                     Ok(held.route.borrow().clone())
                 }
-                None => Err(missing(message)),
+                None => Err(why),
             },
         }
     }
@@ -227,25 +233,28 @@ impl Accounts {
         route
     }
 
-    async fn read(&self, namespace: &str, name: &str) -> Result<Credentials, String> {
+    async fn read(&self, namespace: &str, name: &str) -> Result<Credentials, NoAccount> {
+        let missing = |message: String| NoAccount::for_sure(Reason::CredentialsMissing, message);
         let api: Api<KubeSecret> = Api::namespaced(self.kube.clone(), namespace);
         let secret = api
             .get_opt(name)
             .await
-            .map_err(|error| {
-                format!(
+            .map_err(|error| NoAccount {
+                reason: Reason::CredentialsMissing,
+                message: format!(
                     "the Secret \"{name}\" cannot be read: {}",
                     crate::said(&error)
-                )
+                ),
+                sure: false,
             })?
-            .ok_or_else(|| format!("there is no Secret \"{name}\" in this namespace"))?;
+            .ok_or_else(|| missing(format!("there is no Secret \"{name}\" in this namespace")))?;
         let data = secret.data.unwrap_or_default();
         let text = |key: &str| {
             data.get(key)
                 .and_then(|bytes| std::str::from_utf8(&bytes.0).ok())
                 .map(|text| text.trim_end_matches(['\r', '\n']))
                 .filter(|text| !text.is_empty())
-                .ok_or_else(|| format!("the Secret \"{name}\" holds no usable {key}"))
+                .ok_or_else(|| missing(format!("the Secret \"{name}\" holds no usable {key}")))
         };
         Ok(Credentials {
             client_id: text(CLIENT_ID)?.to_owned(),
@@ -293,10 +302,7 @@ impl Accounts {
     }
 
     fn client(&self, route: &Route) -> Result<Client<HttpTransport>, NoAccount> {
-        let refused = |message: String| NoAccount {
-            reason: Reason::ConnectionNotOffered,
-            message,
-        };
+        let refused = |message: String| NoAccount::for_sure(Reason::ConnectionNotOffered, message);
         let endpoint = route.connection.endpoint().map_err(refused)?;
         let timeout =
             write_timeout(self.config.lease_duration.length()).min(Duration::from_secs(30));
@@ -323,6 +329,17 @@ impl Accounts {
     /// Forgets what is in memory for a Portfolio that is gone.
     pub fn forget(&self, portfolio: &Name) {
         self.routes.borrow_mut().remove(portfolio);
+    }
+
+    /// The shards of credentials that are in memory and nowhere else any more: no other replica can do this work.
+    #[must_use]
+    pub fn only_in_memory(&self) -> BTreeSet<u8> {
+        let routes = self.routes.borrow();
+        let routes = routes.values().map(|held| held.route.borrow());
+        routes
+            .filter(|route| route.secret_gone.is_some())
+            .map(|route| route.shard)
+            .collect()
     }
 
     /// Every account that is open, for its figures.

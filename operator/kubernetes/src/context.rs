@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::objects::{Name, Objects, Seen};
 use crate::rights::Rights;
 use crate::serve::Health;
-use crate::shards::Deadlines;
+use crate::shards::{Deadlines, shard_of};
 
 /// What all passes of one process share.
 pub(crate) struct Context {
@@ -50,8 +50,8 @@ pub(crate) struct Context {
     pub(crate) shards_of: RefCell<BTreeMap<Name, u8>>,
     /// The shards that were last asked for.
     pub(crate) asked_shards: RefCell<BTreeSet<u8>>,
-    /// Since when a namespace that is going has no credentials.
-    pub(crate) without_credentials: RefCell<BTreeMap<String, Instant>>,
+    /// Since when a Property, in a namespace that is going, has no account.
+    pub(crate) without_account: RefCell<BTreeMap<Name, Instant>>,
     /// Portfolios with news of a Property: said of many Properties at once, not of each.
     pub(crate) portfolios_due: RefCell<BTreeSet<Name>>,
 }
@@ -101,6 +101,13 @@ impl Context {
 
     pub(crate) fn object(&self, kind: Kind, name: &Name) -> Option<Rc<Seen>> {
         self.objects.borrow().get(kind, name).cloned()
+    }
+
+    /// The shard of a Portfolio that has no account here: the one its ledgers are written for, because a replica that
+    /// has its credentials in memory still works on that one; without a ledger its namespace's.
+    pub(crate) fn shard_without_account(&self, portfolio: &Name) -> u8 {
+        let known = self.ledgers.shard_of(portfolio);
+        known.unwrap_or_else(|| shard_of(&[&portfolio.namespace]))
     }
 
     /// The limit's count of a Portfolio, shared by its passes side by side.

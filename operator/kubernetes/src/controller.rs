@@ -137,7 +137,7 @@ pub async fn run(
         at_work: RefCell::default(),
         shards_of: RefCell::default(),
         asked_shards: RefCell::default(),
-        without_credentials: RefCell::default(),
+        without_account: RefCell::default(),
         portfolios_due: RefCell::default(),
     });
     let controller = Controller {

@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub use self::known::Known;
 use self::known::{AllKnown, of};
 use crate::objects::Name;
+use crate::shards::SHARDS;
 
 /// Marks the ConfigMaps that are ledgers.
 const LABEL: &str = "opendoor.dev/ledger";
@@ -35,6 +36,8 @@ const CONNECTION: &str = "opendoor.dev/connection";
 const BUILDING: &str = "opendoor.dev/building";
 const NAMESPACE: &str = "opendoor.dev/namespace";
 const PROPERTY: &str = "opendoor.dev/property";
+/// The shard of the account it is written for, which also a replica can see that never read the Secret.
+const SHARD: &str = "opendoor.dev/shard";
 /// Notes access that was left in DOOR OS because the credentials went with their namespace.
 const ABANDONED: &str = "opendoor.dev/abandoned";
 const DATA: &str = "ledger";
@@ -92,7 +95,7 @@ impl ClusterLedgers {
                 };
                 match unpack(map, key.building) {
                     Ok(ledger) => {
-                        known.insert(key, of(&ledger, property));
+                        known.insert(key, of(&ledger, property, shard(map)));
                     }
                     Err(why) => {
                         damaged.insert(key, why);
@@ -157,6 +160,20 @@ impl ClusterLedgers {
             .collect()
     }
 
+    /// The shard of the account that the ledgers of a Portfolio are written for, if any says.
+    #[must_use]
+    pub fn shard_of(&self, portfolio: &Name) -> Option<u8> {
+        let all = self.known.borrow();
+        let mut shards = all.by_key.values().filter_map(|known| {
+            let looked_after = known.head.portfolio.as_ref()?;
+            let of = known.head.property.is_some()
+                && looked_after.name == portfolio.name
+                && known.property.namespace == portfolio.namespace;
+            known.shard.filter(|_| of)
+        });
+        shards.next()
+    }
+
     /// Reads a ledger anew. `None`: there is none.
     ///
     /// # Errors
@@ -179,7 +196,7 @@ impl ClusterLedgers {
         });
         match read {
             Ok((ledger, property)) => {
-                self.note(key, of(&ledger, property));
+                self.note(key, of(&ledger, property, shard(&map)));
                 Ok(Some((map, ledger)))
             }
             Err(why) => {
@@ -233,18 +250,20 @@ impl ClusterLedgers {
 pub struct PassLedgers {
     all: Rc<ClusterLedgers>,
     connection: String,
+    shard: u8,
     property: Name,
     /// The ConfigMap each ledger was read from, which is what may be replaced.
     read: RefCell<BTreeMap<BuildingUuid, ConfigMap>>,
 }
 
 impl PassLedgers {
-    /// The ledgers for a pass over one Property.
+    /// The ledgers for a pass over one Property, whose account is of this shard.
     #[must_use]
-    pub fn new(all: Rc<ClusterLedgers>, connection: &str, property: Name) -> Self {
+    pub fn new(all: Rc<ClusterLedgers>, connection: &str, shard: u8, property: Name) -> Self {
         Self {
             all,
             connection: connection.to_owned(),
+            shard,
             property,
             read: RefCell::default(),
         }
@@ -281,10 +300,14 @@ impl Ledgers for PassLedgers {
     }
 
     async fn load(&self, building: BuildingUuid) -> Result<Option<Ledger>, StoreError> {
-        let Some((map, ledger)) = self.all.fetch(&self.key(building)).await? else {
+        let Some((map, mut ledger)) = self.all.fetch(&self.key(building)).await? else {
             self.read.borrow_mut().remove(&building);
             return Ok(None);
         };
+        if shard(&map) != Some(self.shard) {
+            // Nothing of it is new, and still it is written: by it all replicas know whose the work is.
+            ledger.unsaved.head = true;
+        }
         self.read.borrow_mut().insert(building, map);
         Ok(Some(ledger))
     }
@@ -331,6 +354,7 @@ impl Ledgers for PassLedgers {
                     (BUILDING.to_owned(), building.to_string()),
                     (NAMESPACE.to_owned(), self.property.namespace.clone()),
                     (PROPERTY.to_owned(), self.property.name.clone()),
+                    (SHARD.to_owned(), self.shard.to_string()),
                 ]
                 .into(),
             ),
@@ -352,7 +376,7 @@ impl Ledgers for PassLedgers {
         self.all.writes.inc();
         self.read.borrow_mut().insert(building, written);
         ledger.unsaved = Unsaved::default();
-        let known = of(ledger, self.property.clone());
+        let known = of(ledger, self.property.clone(), Some(self.shard));
         self.all.note(&key, known);
         for event in history {
             tracing::info!(
@@ -393,6 +417,11 @@ fn identity(map: &ConfigMap) -> Option<(LedgerKey, Name)> {
     (map_name(&key) == map.name_any()).then_some(())?;
     let property = Name::new(annotations.get(NAMESPACE)?, annotations.get(PROPERTY)?);
     Some((key, property))
+}
+
+fn shard(map: &ConfigMap) -> Option<u8> {
+    let shard = map.metadata.annotations.as_ref()?.get(SHARD)?;
+    shard.parse().ok().filter(|shard| *shard < SHARDS)
 }
 
 fn pack(ledger: &Ledger) -> Result<Vec<u8>, String> {

@@ -22,8 +22,8 @@ use crate::accounts::{Account, NoAccount, Route};
 use crate::context::Context;
 use crate::declared::{PropertyDeclarations, portfolio_of};
 use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
-use crate::objects::{Name, Seen, cause};
-use crate::release::{abandon_if_credentials_went, release};
+use crate::objects::{Name, Seen};
+use crate::release::{abandon_if_without_account, release};
 use crate::shards::shard_of;
 use crate::tell::{tell, tell_failure};
 
@@ -46,40 +46,29 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
     tracing::debug!(property = %name, "pass");
     let mut at_hand = match AtHand::find(&context, &name) {
         Some(at_hand) => at_hand,
-        None => {
-            context.memory.borrow_mut().remove(&name);
-            context.shards_of.borrow_mut().remove(&name);
-            context.metrics.forget(&name);
-            return Next::OnChange;
-        }
+        None => return nothing_is_left(&context, &name),
     };
     let route = at_hand.route(&context).await;
     let shard = match &route {
         Ok(route) => route.shard,
-        Err(_) => shard_of(&[&name.namespace]),
+        Err(_) => at_hand.shard_without_account(&context),
     };
     context.shards_of.borrow_mut().insert(name.clone(), shard);
     if !context.deadlines.holds(shard) {
+        // Whoever has it may have the account; if it comes back, the time without one begins anew.
+        context.without_account.borrow_mut().remove(&name);
         return Next::OnChange;
     }
-    let route = match route {
-        Ok(route) => route,
-        Err(problem) => {
-            at_hand.prepare(&context).await;
-            abandon_if_credentials_went(&context, &name, problem.reason, at_hand.ledger.as_ref())
-                .await;
-            return at_hand
-                .fail(&context, problem.reason, &problem.message)
-                .await;
-        }
-    };
+    let account = route.and_then(|route| context.accounts.open(&route));
     at_hand.prepare(&context).await;
-    let account = match context.accounts.open(&route) {
+    let account = match account {
         Ok(account) => account,
-        Err(NoAccount { reason, message }) => {
-            return at_hand.fail(&context, reason, &message).await;
+        Err(why) => {
+            abandon_if_without_account(&context, &name, &why).await;
+            return at_hand.fail(&context, why.reason, &why.message).await;
         }
     };
+    context.without_account.borrow_mut().remove(&name);
     match at_hand.work(&context, &account).await {
         Ok(report) => {
             let more = report.more_to_do();
@@ -103,6 +92,14 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
             at_hand.fail(&context, reason, &message).await
         }
     }
+}
+
+fn nothing_is_left(context: &Context, name: &Name) -> Next {
+    context.memory.borrow_mut().remove(name);
+    context.shards_of.borrow_mut().remove(name);
+    context.without_account.borrow_mut().remove(name);
+    context.metrics.forget(name);
+    Next::OnChange
 }
 
 /// Why there was no pass.
@@ -188,22 +185,27 @@ impl AtHand {
         }
     }
 
-    async fn route(&self, context: &Context) -> Result<Route, Problem> {
-        let (name, portfolio) = self.readable_portfolio()?;
-        context
-            .accounts
-            .route(name, portfolio, false)
-            .await
-            .map_err(|NoAccount { reason, message }| Problem {
-                reason,
-                message,
-                cause: cause(Kind::Portfolio, name),
-            })
+    async fn route(&self, context: &Context) -> Result<Route, NoAccount> {
+        let (name, portfolio) = self.readable_portfolio().map_err(|problem| NoAccount {
+            reason: problem.reason,
+            message: problem.message,
+            sure: true,
+        })?;
+        context.accounts.route(name, portfolio, false).await
     }
 
-    fn ledgers(&self, context: &Context, key: &LedgerKey) -> PassLedgers {
+    /// The shard of the Property where it has no account here, as every replica can tell it.
+    fn shard_without_account(&self, context: &Context) -> u8 {
+        let written_for = self.ledger.as_ref().and_then(|(_, known)| known.shard);
+        written_for.unwrap_or_else(|| match &self.portfolio {
+            Ok(portfolio) => context.shard_without_account(&portfolio.name),
+            Err(_) => shard_of(&[&self.name.namespace]),
+        })
+    }
+
+    fn ledgers(&self, context: &Context, key: &LedgerKey, shard: u8) -> PassLedgers {
         let all = Rc::clone(&context.ledgers);
-        PassLedgers::new(all, &key.connection, self.name.clone())
+        PassLedgers::new(all, &key.connection, shard, self.name.clone())
     }
 
     async fn credentials_anew(&self, context: &Context) {
@@ -267,7 +269,7 @@ impl AtHand {
             .borrow_mut()
             .insert(key.clone(), self.name.clone());
         let _done = AtWork { context, key: &key };
-        let ledgers = self.ledgers(context, &key);
+        let ledgers = self.ledgers(context, &key, account.shard);
         // The ledger is read while pages arrive.
         let (observed, ledger) = futures::join!(
             account.client.observe(&target.building),

@@ -14,7 +14,6 @@ use crate::declared::portfolio_of;
 use crate::objects::{Name, Seen};
 use crate::release::let_go;
 use crate::report::{before_of, conditions, conditions_only, count, failure, json_of};
-use crate::shards::shard_of;
 use crate::tell::write;
 
 /// Says how a Portfolio stands, and lets it go when nothing refers to it.
@@ -29,7 +28,7 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
         Ok(Resource::Portfolio(portfolio)) => portfolio.clone(),
         Ok(_) => return,
         Err(problems) => {
-            if context.deadlines.holds(shard_of(&[&name.namespace])) {
+            if context.deadlines.holds(context.shard_without_account(name)) {
                 let message = problems
                     .first()
                     .map_or("", |problem| problem.message.as_str());
@@ -47,7 +46,7 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
     let found = context.accounts.route(name, &portfolio, false).await;
     let shard = found
         .as_ref()
-        .map_or_else(|_| shard_of(&[&name.namespace]), |route| route.shard);
+        .map_or_else(|_| context.shard_without_account(name), |route| route.shard);
     if !context.deadlines.holds(shard) {
         return;
     }
@@ -75,7 +74,9 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
     };
     let total = properties.len();
     let findings = match &found {
-        Err(NoAccount { reason, message }) => failure(*reason, message),
+        Err(NoAccount {
+            reason, message, ..
+        }) => failure(*reason, message),
         Ok(Route {
             secret_gone: Some(message),
             ..

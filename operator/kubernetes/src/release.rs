@@ -12,6 +12,7 @@ use opendoor_planner::ledger::Ledger;
 use opendoor_planner::reasons::Reason;
 use tokio::time::Instant;
 
+use crate::accounts::NoAccount;
 use crate::context::Context;
 use crate::events::{Said, Tone};
 use crate::finalizers::{self, REVOKE};
@@ -26,7 +27,16 @@ const DEFINITIONS_FRESH: Duration = Duration::from_secs(5);
 /// when nothing refers to it. `ledger`: as it is after a pass; without one, only objects that were never
 /// accepted are let go.
 pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&Ledger>) {
-    let known = context.ledgers.of_property(property);
+    let known = if ledger.is_some() {
+        context.ledgers.of_property(property)
+    } else if is_waiting(context, property) {
+        match ledger_anew(context, property).await {
+            Some(known) => known,
+            None => return,
+        }
+    } else {
+        return;
+    };
     for seen in deleted_objects(context, property) {
         let Some(owner) = seen.owner() else {
             continue;
@@ -58,6 +68,32 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
     if seen.deleting_since.is_some() && !holds && !referred {
         let_go(context, &seen).await;
     }
+}
+
+/// Whether the Property, or an object of it, is being deleted and waits for us.
+fn is_waiting(context: &Context, property: &Name) -> bool {
+    let own = context.object(Kind::Property, property);
+    own.is_some_and(|seen| seen.deleting_since.is_some())
+        || !deleted_objects(context, property).is_empty()
+}
+
+/// The ledger of a Property, read anew: what was read before may be older than what another replica wrote. `None`: it
+/// cannot be told, or the account it is written for is another replica's, which alone can say what is done.
+async fn ledger_anew(context: &Context, property: &Name) -> Option<Option<(LedgerKey, Known)>> {
+    match context.ledgers.of_property(property) {
+        Some((key, _)) => {
+            if let Err(error) = context.ledgers.fetch(&key).await {
+                tracing::warn!(%property, %error, "nothing is let go");
+                return None;
+            }
+        }
+        None => context.note("list ConfigMaps", context.ledgers.read_all().await)?,
+    }
+    let found = context.ledgers.of_property(property);
+    let shard = found.as_ref().and_then(|(_, known)| known.shard);
+    shard
+        .is_none_or(|shard| context.deadlines.holds(shard))
+        .then_some(found)
 }
 
 /// Objects of a Property that are being deleted and wait for us.
@@ -133,29 +169,35 @@ pub(crate) async fn look_at_definitions(context: &Context) {
     context.definitions_read.set(Some(now));
 }
 
-/// Gives up on a namespace that is going and whose credentials went first: what it still grants is noted
+/// Gives up on a Property whose namespace is going and whose account went first: what it still grants is noted
 /// as abandoned, and its objects are let go, so that nothing hangs for ever.
-pub(crate) async fn abandon_if_credentials_went(
+pub(crate) async fn abandon_if_without_account(
     context: &Context,
     property: &Name,
-    reason: Reason,
-    ledger: Option<&(LedgerKey, Known)>,
+    why: &NoAccount,
 ) {
-    let namespace = &property.namespace;
-    if reason != Reason::CredentialsMissing || !is_going(context, namespace).await {
-        context.without_credentials.borrow_mut().remove(namespace);
+    // What the API server does not say neither begins nor ends the time.
+    if !why.sure {
         return;
+    }
+    match is_going(context, &property.namespace).await {
+        Some(true) => {}
+        Some(false) => {
+            context.without_account.borrow_mut().remove(property);
+            return;
+        }
+        None => return,
     }
     let now = Instant::now();
     let since = *context
-        .without_credentials
+        .without_account
         .borrow_mut()
-        .entry(namespace.clone())
+        .entry(property.clone())
         .or_insert(now);
     if now.duration_since(since) < context.config.abandon_after.length() {
         return;
     }
-    let Some((key, known)) = ledger else {
+    let Some(Some((key, known))) = ledger_anew(context, property).await else {
         return;
     };
     let waiting = deleted_objects(context, property);
@@ -165,11 +207,12 @@ pub(crate) async fn abandon_if_credentials_went(
     }
     let claims = known.head.accepted.len();
     let note = format!(
-        "{claims} objects of {property} were let go at {} without removing their access: the namespace and its credentials \
-         are gone. What they granted is still in DOOR OS; remove it there by hand.",
-        jiff::Timestamp::now()
+        "{claims} objects of {property} were let go at {} without removing their access: the namespace is going, and what \
+         leads to DOOR OS went first ({}). What they granted is still in DOOR OS; remove it there by hand.",
+        jiff::Timestamp::now(),
+        why.reason
     );
-    let noted = context.ledgers.abandon(key, &note).await;
+    let noted = context.ledgers.abandon(&key, &note).await;
     let Some(map) = context.note("update ledgers", noted) else {
         return;
     };
@@ -177,7 +220,7 @@ pub(crate) async fn abandon_if_credentials_went(
     let about = ObjectReference {
         api_version: Some(String::from("v1")),
         kind: Some(String::from("ConfigMap")),
-        name: Some(map_name(key)),
+        name: Some(map_name(&key)),
         namespace: map.metadata.namespace.clone(),
         uid: map.metadata.uid.clone(),
         ..ObjectReference::default()
@@ -195,14 +238,14 @@ pub(crate) async fn abandon_if_credentials_went(
     }
 }
 
-/// Whether a namespace is being deleted, or gone.
-pub(crate) async fn is_going(context: &Context, namespace: &str) -> bool {
+/// Whether a namespace is being deleted, or gone; `None`: the API server does not say.
+pub(crate) async fn is_going(context: &Context, namespace: &str) -> Option<bool> {
     let api: Api<Namespace> = Api::all(context.kube.clone());
     match api.get_metadata_opt(namespace).await {
-        Ok(found) => found.is_none_or(|found| found.metadata.deletion_timestamp.is_some()),
+        Ok(found) => Some(found.is_none_or(|found| found.metadata.deletion_timestamp.is_some())),
         Err(error) => {
             tracing::warn!(namespace, error = %crate::said(&error), "the namespace cannot be looked at");
-            false
+            None
         }
     }
 }

@@ -145,7 +145,7 @@ impl Rights {
             .borrow_mut()
             .insert(namespace.to_owned(), Known { state, looked });
         let what = format!("keep the RoleBinding {binding} in namespace {namespace}");
-        if state != State::Going || is_going(context, namespace).await {
+        if state != State::Going || is_going(context, namespace).await == Some(true) {
             context.health.may(&what);
         } else {
             let why = "it is being deleted, and the namespace is not. Nothing new is begun there, and it goes with the \

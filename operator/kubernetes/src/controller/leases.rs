@@ -28,9 +28,9 @@ impl Controller {
         let busy: BTreeSet<u8> = {
             let at_work = self.context.at_work.borrow();
             let of = self.context.shards_of.borrow();
+            let at_work = at_work.values().filter_map(|name| of.get(name).copied());
             at_work
-                .values()
-                .filter_map(|name| of.get(name).copied())
+                .chain(self.context.accounts.only_in_memory())
                 .collect()
         };
         Box::pin(async move {

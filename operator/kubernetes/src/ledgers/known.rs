@@ -13,6 +13,8 @@ use crate::objects::Name;
 pub struct Known {
     /// The Property it was last passed over for.
     pub property: Name,
+    /// The shard of the account it was last written for.
+    pub shard: Option<u8>,
     /// All of it that is not per door.
     pub head: Rc<Head>,
     /// Whether nothing is owned, owed or under way.
@@ -106,9 +108,10 @@ fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<LedgerKey>>, of: &K, key: &Le
     }
 }
 
-pub(super) fn of(ledger: &Ledger, property: Name) -> Known {
+pub(super) fn of(ledger: &Ledger, property: Name, shard: Option<u8>) -> Known {
     Known {
         property,
+        shard,
         head: Rc::new(ledger.head.clone()),
         settled: ledger.is_settled(),
     }
@@ -123,7 +126,7 @@ mod tests {
 
     fn known(property: &str) -> Known {
         let ledger = Ledger::new(BuildingUuid(Uuid::from_u128(7)));
-        of(&ledger, Name::new("n", property))
+        of(&ledger, Name::new("n", property), None)
     }
 
     #[test]
