@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::control_plane::wait_until;
-use crate::operator::{PATIENCE, Site, assignment, portfolio};
+use crate::control_plane::{ControlPlane, wait_until};
+use crate::operator::{PATIENCE, PROPERTY, Site, assignment, portfolio};
 use crate::yaml::key;
 
 /// Parcel Runner is on the offline garage gate, its lock has it, and nothing is owed.
@@ -243,4 +243,33 @@ fn a_property_goes_last() {
         site.until_gone(kind, name);
     }
     assert_eq!(site.on_door("Mail Room"), None);
+}
+
+#[test]
+fn a_property_made_again_under_its_name_may_be_for_another_building() {
+    let world = "
+partners:
+  - { name: Parcel Runner, authorizedAt: [Harbor Point, Elm Street] }
+  - { name: TourPass, authorizedAt: [Harbor Point, Elm Street] }
+buildings:
+  - { name: Harbor Point, doors: [{ name: Mail Room }] }
+  - { name: Elm Street, doors: [{ name: Elm Entrance }] }
+";
+    let site = Site::on(ControlPlane::shared(), world, "Apply");
+    let _operator = site.operator("a");
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    site.sync("Mail Room", "full");
+    site.until("da", "parcel", "Enforced", "True");
+    for (kind, name) in [("da", "parcel"), ("property", "harbor-point")] {
+        site.delete(&[kind, name]);
+        site.until_gone(kind, name);
+    }
+    site.apply(&PROPERTY.replace("building: Harbor Point", "building: Elm Street"));
+    // A lock of the first building is still to be visited; what is owed there is not forgotten.
+    site.until_reason("property", "harbor-point", "Ready", "Invalid");
+    site.sync("Mail Room", "full");
+    site.until("property", "harbor-point", "Ready", "True");
+    site.apply(&assignment("parcel", "Parcel Runner", "Elm Entrance"));
+    site.until("da", "parcel", "Ready", "True");
 }

@@ -59,6 +59,18 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
         context.without_account.borrow_mut().remove(&name);
         return Next::OnChange;
     }
+    if at_hand.is_done_with_its_building() {
+        match at_hand.let_building_go(&context, shard).await {
+            Ok(()) if at_hand.property.is_none() && at_hand.ledger.is_none() => {
+                return nothing_is_left(&context, &name);
+            }
+            Ok(()) => {}
+            Err(Obstacle::Overtaken) => return Next::In(SOON),
+            Err(Obstacle::Problem(reason, message)) => {
+                return at_hand.fail(&context, reason, &message).await;
+            }
+        }
+    }
     let account = route.and_then(|route| context.accounts.open(&route));
     at_hand.prepare(&context).await;
     let account = match account {
@@ -148,8 +160,7 @@ impl AtHand {
     fn find(context: &Context, name: &Name) -> Option<Self> {
         let ledger = context.ledgers.of_property(name);
         let property = context.object(Kind::Property, name);
-        let owes = ledger.as_ref().is_some_and(|(_, known)| !known.settled);
-        if property.is_none() && !owes {
+        if property.is_none() && ledger.is_none() {
             return None;
         }
         let head = ledger.as_ref().map(|(_, known)| &*known.head);

@@ -338,6 +338,11 @@ impl Ledger {
             })
     }
 
+    /// Lets a building go that is settled: no Property has it any more.
+    pub fn let_go(&mut self) {
+        self.head_mut().property = None;
+    }
+
     /// Whether an object still has anything here: a declaration in force, a door or key it owns, or a
     /// write that is open.
     #[must_use]

@@ -94,7 +94,7 @@ where
             unsettled.insert(*building);
         } else if mandate == Mandate::Perform {
             // Nothing is owned or owed: the building is let go.
-            ledger.head_mut().property = None;
+            ledger.let_go();
             ports.ledgers.commit(&mut ledger, &[]).await?;
             // What was read of it before is the past.
             looks.remove(building);

@@ -1,22 +1,24 @@
-//! Which building a Property has: finding it, and making sure that no other Property has it.
+//! Which building a Property has: finding it, making sure that no other Property has it, and letting it go.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
-use opendoor_api::Kind;
+use opendoor_api::{Kind, Resource};
 use opendoor_door_os::Building;
 use opendoor_planner::declared::Problem;
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::gather::{Heads, Target, targets};
+use opendoor_reconciler::pass::PassError;
+use opendoor_reconciler::ports::Ledgers;
 use opendoor_reconciler::snapshot::Snapshot;
 
 use super::{AtHand, Obstacle};
 use crate::accounts::Account;
 use crate::context::Context;
 use crate::ledgers::LedgerKey;
-use crate::objects::Name;
+use crate::objects::{Name, Seen};
 use crate::watch::resource_of;
 
 impl AtHand {
@@ -113,6 +115,47 @@ impl AtHand {
             )
         };
         Obstacle::Problem(Reason::BuildingClaimedTwice, message)
+    }
+
+    /// Whether nothing binds the Property to its building any more: nothing is owned or owed there, and it is gone, or
+    /// it was made again for another building.
+    pub(super) fn is_done_with_its_building(&self) -> bool {
+        let Some((_, known)) = &self.ledger else {
+            return false;
+        };
+        let moved = |seen: &Rc<Seen>| match (&seen.content, &known.head.property) {
+            (Ok(Resource::Property(property)), Some(accepted)) => {
+                property.spec.building != accepted.spec.building
+            }
+            _ => false,
+        };
+        known.settled && self.property.as_ref().is_none_or(moved)
+    }
+
+    /// Notes in the ledger that the building is nobody's, unless it came to be owed something meanwhile.
+    pub(super) async fn let_building_go(
+        &mut self,
+        context: &Context,
+        shard: u8,
+    ) -> Result<(), Obstacle> {
+        let Some((key, _)) = self.ledger.take() else {
+            return Ok(());
+        };
+        let ledgers = self.ledgers(context, &key, shard);
+        let read = ledgers.load(key.building).await.map_err(PassError::from)?;
+        let still_ours = context
+            .ledgers
+            .known(&key)
+            .filter(|known| known.property == self.name && known.head.property.is_some());
+        self.ledger = still_ours.map(|known| (key.clone(), known));
+        if let Some(mut ledger) = read.filter(|_| self.is_done_with_its_building()) {
+            ledger.let_go();
+            let committed = ledgers.commit(&mut ledger, &[]).await;
+            committed.map_err(PassError::from)?;
+            tracing::info!(property = %self.name, building = %key.building, "the building is let go");
+            self.ledger = None;
+        }
+        Ok(())
     }
 }
 
