@@ -253,7 +253,7 @@ fn where_they_may_not_be_kept_it_works_as_long_as_they_last_and_says_so_once() {
         log.matches("the RoleBinding cannot be kept").count()
     };
     // It is looked at while nothing waits yet, which is nothing to warn of.
-    site.apply(&portfolio("Apply"));
+    operator.until_ready();
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(said(), 0);
     place.put_to_work();

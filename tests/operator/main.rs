@@ -36,6 +36,7 @@ mod killing;
 mod kstatus;
 mod odd_objects;
 mod operator;
+mod portfolios;
 mod removing;
 mod rules;
 #[path = "../shared/served.rs"]

@@ -40,6 +40,9 @@ pub(crate) struct Context {
     pub(crate) undefined: Rc<RefCell<BTreeSet<Kind>>>,
     /// When that was last looked up.
     pub(crate) definitions_read: Cell<Option<Instant>>,
+    /// When an object was last seen to be deleted. It may go because its kind goes: what was looked up before does not
+    /// count.
+    pub(crate) deletion_seen: Cell<Option<Instant>>,
     /// What each Portfolio's limit counts.
     pub(crate) losses: RefCell<BTreeMap<Name, Rc<RefCell<Losses>>>>,
     /// What was found at each Property's last pass.
@@ -48,12 +51,17 @@ pub(crate) struct Context {
     pub(crate) at_work: RefCell<BTreeMap<LedgerKey, Name>>,
     /// Each Property's shard, as far as it is known.
     pub(crate) shards_of: RefCell<BTreeMap<Name, u8>>,
+    /// Each Portfolio's: it is reported and let go also without a Property.
+    pub(crate) portfolio_shards: RefCell<BTreeMap<Name, u8>>,
+    /// Since when a Property is not there that objects refer to.
+    pub(crate) missed_since: RefCell<BTreeMap<Name, Instant>>,
+    /// Objects that somebody else changed, as an answer to a write of ours showed. The watch shows them too, but nothing
+    /// new any more: before and after.
+    pub(crate) overtaken: RefCell<Vec<Rc<Seen>>>,
     /// The shards that were last asked for.
     pub(crate) asked_shards: RefCell<BTreeSet<u8>>,
     /// Since when a namespace that is going has no credentials.
     pub(crate) without_credentials: RefCell<BTreeMap<String, Instant>>,
-    /// Portfolios with news of a Property: said of many Properties at once, not of each.
-    pub(crate) portfolios_due: RefCell<BTreeSet<Name>>,
 }
 
 /// What was found at a Property's last pass, to tell what is new.
@@ -72,16 +80,35 @@ pub(crate) struct Memory {
 }
 
 impl Context {
+    /// Takes an object in. Returns what was there before, and whether anything but its status changed.
+    pub(crate) fn put(&self, seen: Seen) -> (Option<Rc<Seen>>, bool) {
+        let is_going = seen.deleting_since.is_some();
+        let (before, changed) = self.objects.borrow_mut().put(seen);
+        if is_going && before.as_ref().is_none_or(|b| b.deleting_since.is_none()) {
+            self.deletion_seen.set(Some(Instant::now()));
+        }
+        (before, changed)
+    }
+
     /// Takes the API server's answer to a write in, so that the next look does not show what was before.
     pub(crate) fn take(&self, kind: Kind, object: DynamicObject) -> Rc<Seen> {
         let seen = Seen::read(kind, object);
-        let name = seen.name.clone();
-        let mut objects = self.objects.borrow_mut();
-        objects.put(seen.clone());
-        objects
-            .get(kind, &name)
-            .cloned()
-            .unwrap_or_else(|| Rc::new(seen))
+        let (before, _) = self.put(seen.clone());
+        let now = self.object(kind, &seen.name);
+        let now = now.unwrap_or_else(|| Rc::new(seen));
+        // Nothing we write to an object of others changes these.
+        let others = before.filter(|before| {
+            before.uid == now.uid
+                && kind != Kind::DoorSyncOrder
+                && (before.generation != now.generation
+                    || before.deleting_since != now.deleting_since)
+        });
+        if let Some(before) = others {
+            self.overtaken
+                .borrow_mut()
+                .extend([before, Rc::clone(&now)]);
+        }
+        now
     }
 
     /// Sets our finalizer on an object, once it is sure that we can also take it off. Returns the object as it is
@@ -92,11 +119,6 @@ impl Context {
         let object = self.note("set finalizers", set)??;
         self.metrics.kube_writes.inc();
         Some(self.take(seen.kind, object))
-    }
-
-    /// Has a Portfolio report soon how its Properties stand.
-    pub(crate) fn portfolio_is_due(&self, portfolio: &Name) {
-        self.portfolios_due.borrow_mut().insert(portfolio.clone());
     }
 
     pub(crate) fn object(&self, kind: Kind, name: &Name) -> Option<Rc<Seen>> {

@@ -4,6 +4,7 @@ mod intake;
 mod leases;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -121,8 +122,8 @@ pub async fn run(
             client.clone(),
             &options.namespace,
             metrics.kube_writes.clone(),
-        )),
             health.clone(),
+        )),
         events: Events::new(client.clone(), &options.identity),
         kube: client.clone(),
         config,
@@ -133,13 +134,16 @@ pub async fn run(
         rights,
         undefined: Rc::default(),
         definitions_read: Cell::default(),
+        deletion_seen: Cell::default(),
         losses: RefCell::default(),
         memory: RefCell::default(),
         at_work: RefCell::default(),
         shards_of: RefCell::default(),
+        portfolio_shards: RefCell::default(),
+        missed_since: RefCell::default(),
+        overtaken: RefCell::default(),
         asked_shards: RefCell::default(),
         without_credentials: RefCell::default(),
-        portfolios_due: RefCell::default(),
     });
     let controller = Controller {
         context,
@@ -181,7 +185,7 @@ async fn optional<F: Future + Unpin>(future: &mut Option<F>) -> Option<F::Output
 
 enum Done {
     Property(Name, Next, Option<Duration>),
-    Portfolio(Name),
+    Portfolio(Name, Next),
     Binding(Name),
     /// Which read of them it was, and how it went.
     Ledgers(u64, Result<(), String>),
@@ -304,8 +308,8 @@ impl Controller {
             if let Some(portfolio) = self.portfolios.take(now, seen) {
                 let context = Rc::clone(&self.context);
                 self.working.push(Box::pin(async move {
-                    report_portfolio(&context, &portfolio).await;
-                    Done::Portfolio(portfolio)
+                    let next = report_portfolio(&context, &portfolio).await;
+                    Done::Portfolio(portfolio, next)
                 }));
                 continue;
             }
@@ -337,9 +341,7 @@ impl Controller {
 
     fn done(&mut self, done: Done) {
         let now = Instant::now();
-        for portfolio in self.context.portfolios_due.take() {
-            self.portfolios.changed(&portfolio, now);
-        }
+        self.take_overtaken();
         match done {
             Done::Binding(place) => {
                 self.bindings.done(&place);
@@ -351,18 +353,24 @@ impl Controller {
                 self.queue.done(&property);
                 let wait = match next {
                     Next::In(wait) => Some(grace.map_or(wait, |grace| grace.min(wait))),
-                    Next::OnChange => {
-                        let there = self.context.shards_of.borrow().contains_key(&property);
-                        there.then_some(ELSEWHERE)
-                    }
+                    Next::OnChange => elsewhere(&self.context.shards_of, &property),
                 };
                 if let Some(wait) = wait {
                     self.queue.at(&property, now + wait);
                 }
+                // Whichever Portfolio looks after it now or did before, and also where nothing is left of it.
+                self.portfolios_may_be_due(&property.namespace);
             }
-            Done::Portfolio(portfolio) => {
+            Done::Portfolio(portfolio, next) => {
                 self.binding_may_be_due(&portfolio.namespace);
                 self.portfolios.done(&portfolio);
+                let wait = match next {
+                    Next::In(wait) => Some(wait),
+                    Next::OnChange => elsewhere(&self.context.portfolio_shards, &portfolio),
+                };
+                if let Some(wait) = wait {
+                    self.portfolios.at(&portfolio, now + wait);
+                }
             }
             Done::Ledgers(read, Ok(())) => {
                 if let Some(again) = self.reads.ended(read) {
@@ -396,6 +404,11 @@ impl Controller {
                 .push(read_ledgers(Rc::clone(&self.context), read));
         }
     }
+}
+
+/// How soon one is looked at again that waits for a change. Without a shard, nothing is left of it.
+fn elsewhere(shards: &RefCell<BTreeMap<Name, u8>>, name: &Name) -> Option<Duration> {
+    shards.borrow().contains_key(name).then_some(ELSEWHERE)
 }
 
 fn read_ledgers(context: Rc<Context>, which: u64) -> Work {

@@ -276,6 +276,14 @@ impl Objects {
         Some(gone)
     }
 
+    /// Forgets just this object. One that was made anew with its name stays.
+    pub fn remove_only(&mut self, seen: &Seen) {
+        let there = self.get(seen.kind, &seen.name);
+        if there.is_some_and(|there| there.uid == seen.uid) {
+            self.remove(seen.kind, &seen.name);
+        }
+    }
+
     /// Forgets what a whole listing of a kind in some namespaces did not hold. Returns it.
     pub fn keep_only(
         &mut self,
@@ -368,6 +376,20 @@ mod tests {
         let seen = Seen::read(Kind::PartnerKey, object.unwrap());
         assert_eq!(seen.property.as_deref(), Some("harbor-point"));
         assert!(seen.content.unwrap_err().len() >= 2);
+    }
+
+    #[test]
+    fn an_object_made_anew_is_not_forgotten_with_the_one_before() {
+        let mut objects = Objects::default();
+        let before = seen("a", "10", 1);
+        let mut anew = seen("a", "12", 1);
+        anew.uid = String::from("another");
+        objects.put(before.clone());
+        objects.put(anew.clone());
+        objects.remove_only(&before);
+        assert!(objects.get(Kind::Property, &anew.name).is_some());
+        objects.remove_only(&anew);
+        assert!(objects.get(Kind::Property, &anew.name).is_none());
     }
 
     #[test]

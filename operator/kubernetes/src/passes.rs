@@ -448,7 +448,7 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 /// Within a tenth of the time, differently for each Property and each time, so that those that were due
 /// together do not stay so.
-fn jittered(time: Duration, name: &Name) -> Duration {
+pub(crate) fn jittered(time: Duration, name: &Name) -> Duration {
     let nanos = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs());
     let spread = name.name.bytes().fold(nanos, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u64::from(byte))

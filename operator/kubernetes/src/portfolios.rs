@@ -1,9 +1,10 @@
 //! What is said of a Portfolio: how its Properties stand, and whether its credentials can be used.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use opendoor_api::{Kind, PortfolioStatus, PropertyCounts, Resource, condition};
+use opendoor_api::{Kind, PortfolioSpec, PortfolioStatus, PropertyCounts, Resource, condition};
 use opendoor_planner::conditions::Condition as Finding;
 use opendoor_planner::reasons::Reason;
 use serde_json::Value;
@@ -12,55 +13,67 @@ use crate::accounts::{NoAccount, Route};
 use crate::context::Context;
 use crate::declared::portfolio_of;
 use crate::objects::{Name, Seen};
+use crate::passes::{Next, jittered};
 use crate::release::let_go;
-use crate::report::{before_of, conditions, conditions_only, count, failure, json_of};
+use crate::report::{before_of, conditions, count, failure, json_of};
 use crate::shards::shard_of;
 use crate::tell::write;
 
-/// Says how a Portfolio stands, and lets it go when nothing refers to it.
-pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
+/// How soon a Portfolio is looked at again that could not be written.
+const SOON: Duration = Duration::from_secs(5);
+/// How often credentials that are missing are looked for, if not more often anyhow.
+const WITHOUT_CREDENTIALS: Duration = Duration::from_secs(30);
+
+/// Says how a Portfolio stands, and lets it go when nothing refers to it. Returns when it is looked at again.
+pub(crate) async fn report_portfolio(context: &Context, name: &Name) -> Next {
     let Some(seen) = context.object(Kind::Portfolio, name) else {
-        context.accounts.forget(name);
-        context.losses.borrow_mut().remove(name);
-        return;
+        forget_portfolio(context, name);
+        return Next::OnChange;
     };
-    let now = Timestamp::now();
-    let portfolio = match &seen.content {
-        Ok(Resource::Portfolio(portfolio)) => portfolio.clone(),
-        Ok(_) => return,
+    let (found, interval) = match &seen.content {
+        Ok(Resource::Portfolio(portfolio)) => (
+            context.accounts.route(name, portfolio, false).await,
+            portfolio.spec.check_interval.length(),
+        ),
+        Ok(_) => return Next::OnChange,
         Err(problems) => {
-            if context.deadlines.holds(shard_of(&[&name.namespace])) {
-                let message = problems
-                    .first()
-                    .map_or("", |problem| problem.message.as_str());
-                let findings = failure(Reason::Invalid, message);
-                write(
-                    context,
-                    &seen,
-                    &conditions_only(&seen, &findings, seen.generation, now),
-                )
-                .await;
-            }
-            return;
+            let message = problems.first().map(|problem| problem.message.clone());
+            let invalid = NoAccount {
+                reason: Reason::Invalid,
+                message: message.unwrap_or_default(),
+            };
+            (
+                Err(invalid),
+                PortfolioSpec::default().check_interval.length(),
+            )
         }
     };
-    let found = context.accounts.route(name, &portfolio, false).await;
     let shard = found
         .as_ref()
         .map_or_else(|_| shard_of(&[&name.namespace]), |route| route.shard);
+    context
+        .portfolio_shards
+        .borrow_mut()
+        .insert(name.clone(), shard);
     if !context.deadlines.holds(shard) {
-        return;
+        return Next::OnChange;
     }
     let properties = properties_of(context, name);
     if seen.deleting_since.is_some() && properties.is_empty() {
-        let_go(context, &seen).await;
-        return;
+        if !let_go(context, &seen).await {
+            return Next::In(SOON);
+        }
+        forget_portfolio(context, name);
+        return Next::OnChange;
     }
-    let seen = if seen.is_unprepared() {
-        context.prepare(&seen).await.unwrap_or(seen)
+    let now = Timestamp::now();
+    let prepared = if seen.is_unprepared() {
+        context.prepare(&seen).await
     } else {
-        seen
+        Some(Rc::clone(&seen))
     };
+    let is_prepared = prepared.is_some();
+    let seen = prepared.unwrap_or(seen);
     let is = |property: &Seen, kind: &str| {
         before_of(&property.status, kind)
             .and_then(|condition| condition.get("status"))
@@ -74,15 +87,22 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
             .count()
     };
     let total = properties.len();
+    let mut without_credentials = false;
     let findings = match &found {
-        Err(NoAccount { reason, message }) => failure(*reason, message),
+        Err(NoAccount { reason, message }) => {
+            without_credentials = *reason == Reason::CredentialsMissing;
+            failure(*reason, message)
+        }
         Ok(Route {
             secret_gone: Some(message),
             ..
-        }) => failure(
-            Reason::CredentialsMissing,
-            &format!("{message}. What was read before is used as long as this process lives."),
-        ),
+        }) => {
+            without_credentials = true;
+            failure(
+                Reason::CredentialsMissing,
+                &format!("{message}. What was read before is used as long as this process lives."),
+            )
+        }
         Ok(_) => {
             let stalled_for = properties.iter().find_map(|property| {
                 let stalled = before_of(&property.status, condition::STALLED)?;
@@ -100,7 +120,19 @@ pub(crate) async fn report_portfolio(context: &Context, name: &Name) {
             stalled: count(with(condition::STALLED, "True")),
         }),
     };
-    write(context, &seen, &json_of(&status)).await;
+    let written = write(context, &seen, &json_of(&status)).await;
+    Next::In(match (is_prepared && written, without_credentials) {
+        (false, _) => SOON,
+        (true, true) => jittered(interval.min(WITHOUT_CREDENTIALS), name),
+        (true, false) => jittered(interval, name),
+    })
+}
+
+/// Forgets what is in memory for a Portfolio that is gone. Its credentials are not those of another that takes its name.
+pub(crate) fn forget_portfolio(context: &Context, name: &Name) {
+    context.accounts.forget(name);
+    context.losses.borrow_mut().remove(name);
+    context.portfolio_shards.borrow_mut().remove(name);
 }
 
 /// The Properties that a Portfolio looks after.

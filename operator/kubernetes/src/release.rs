@@ -36,7 +36,9 @@ pub(crate) async fn release(context: &Context, property: &Name, ledger: Option<&
             // Without a look: only what no ledger knows. One that cannot be read may know it.
             (None, Some((_, known))) => known.settled && !known.head.accepted.contains_key(&owner),
             (None, None) => {
-                seen.property.as_deref() == Some(&property.name) && !context.ledgers.any_damaged()
+                seen.property.as_deref() == Some(&property.name)
+                    && !context.ledgers.any_damaged()
+                    && context.ledgers.of_object(&seen.uid).is_empty()
             }
         };
         if done {
@@ -75,26 +77,28 @@ fn deleted_objects(context: &Context, property: &Name) -> Vec<Rc<Seen>> {
         .collect()
 }
 
-/// Takes our finalizer off an object.
-pub(crate) async fn let_go(context: &Context, seen: &Seen) {
+/// Takes our finalizer off an object. `false`: it could not be taken off now.
+pub(crate) async fn let_go(context: &Context, seen: &Seen) -> bool {
     let Some(finalizer) = finalizers::of(seen.kind).filter(|of| seen.has_finalizer(of)) else {
-        return;
+        return true;
     };
     let released = finalizers::release(&context.kube, seen).await;
-    if let Some(Some(object)) = context.note("release finalizers", released) {
-        context.metrics.kube_writes.inc();
-        tracing::info!(object = %seen.name, kind = %seen.kind, finalizer, "let go");
-        if object
-            .metadata
-            .finalizers
-            .as_ref()
-            .is_none_or(Vec::is_empty)
-        {
-            context.objects.borrow_mut().remove(seen.kind, &seen.name);
-        } else {
-            context.take(seen.kind, object);
-        }
+    let Some(Some(object)) = context.note("release finalizers", released) else {
+        return false;
+    };
+    context.metrics.kube_writes.inc();
+    tracing::info!(object = %seen.name, kind = %seen.kind, finalizer, "let go");
+    if object
+        .metadata
+        .finalizers
+        .as_ref()
+        .is_none_or(Vec::is_empty)
+    {
+        context.objects.borrow_mut().remove_only(seen);
+    } else {
+        context.take(seen.kind, object);
     }
+    true
 }
 
 /// Looks up which of our kinds are themselves being deleted: their objects go with them, which is
@@ -104,10 +108,9 @@ pub(crate) async fn look_at_definitions(context: &Context) {
         return; // in namespaces, and a definition is in none: the brake is what is left
     }
     let now = Instant::now();
-    let fresh = context
-        .definitions_read
-        .get()
-        .is_some_and(|read| now.duration_since(read) < DEFINITIONS_FRESH);
+    let fresh = context.definitions_read.get().is_some_and(|read| {
+        now.duration_since(read) < DEFINITIONS_FRESH && Some(read) > context.deletion_seen.get()
+    });
     if fresh {
         return;
     }

@@ -61,17 +61,14 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport)
                 )
             }
         };
-        let mut news = changes
+        let done = changes
             .iter()
-            .filter(|(owner, _)| Some(owner) == seen.owner().as_ref())
-            .map(|(_, said)| said.clone())
-            .collect::<Vec<_>>();
-        news.extend(found_drift(&seen, pass));
-        news.extend(turns(&seen.status, &findings));
-        write(context, &seen, &status).await;
-        for said in news {
-            context.events.say(&seen, &said).await;
+            .filter(|(owner, _)| Some(owner) == seen.owner().as_ref());
+        for (_, said) in done {
+            context.events.say(&seen, said).await;
         }
+        let drift = found_drift(&seen, pass);
+        write_and_say(context, &seen, &status, &findings, drift).await;
     }
     let order = context.object(Kind::DoorSyncOrder, &at_hand.name);
     let brought = bring_in_line(
@@ -95,9 +92,6 @@ pub(crate) async fn tell(context: &Context, at_hand: &AtHand, pass: &PassReport)
                 .remove(Kind::DoorSyncOrder, &at_hand.name);
         }
         Some(Order::AsItWas) | None => {}
-    }
-    if let Ok(portfolio) = &at_hand.portfolio {
-        context.portfolio_is_due(&portfolio.name);
     }
     context.metrics.done();
     tracing::Span::current().record("result", "done");
@@ -124,26 +118,40 @@ pub(crate) async fn tell_failure(
     }
     for seen in told {
         let status = conditions_only(&seen, &findings, seen.generation, now);
-        let news = turns(&seen.status, &findings);
-        write(context, &seen, &status).await;
         if seen.kind == Kind::Property {
-            for said in news {
-                context.events.say(&seen, &said).await;
-            }
+            write_and_say(context, &seen, &status, &findings, None).await;
+        } else {
+            write(context, &seen, &status).await;
         }
-    }
-    if let Ok(portfolio) = &at_hand.portfolio {
-        context.portfolio_is_due(&portfolio.name);
     }
 }
 
-/// Writes a status and takes the answer in.
-pub(crate) async fn write(context: &Context, seen: &Seen, status: &Value) {
+/// Writes a status, and says what turned. What stands in no status was not said yet: it would be said again each time.
+pub(crate) async fn write_and_say(
+    context: &Context,
+    seen: &Seen,
+    status: &Value,
+    findings: &[Finding],
+    drift: Option<Said>,
+) {
+    if write(context, seen, status).await {
+        for said in drift.into_iter().chain(turns(&seen.status, findings)) {
+            context.events.say(seen, &said).await;
+        }
+    }
+}
+
+/// Writes a status and takes the answer in. `false`: it could not be written.
+pub(crate) async fn write(context: &Context, seen: &Seen, status: &Value) -> bool {
     let written = report::write(&context.kube, seen, status).await;
-    if let Some(Some(object)) = context.note("write statuses", written) {
+    let Some(written) = context.note("write statuses", written) else {
+        return false;
+    };
+    if let Some(object) = written {
         context.metrics.kube_writes.inc();
         context.take(seen.kind, object);
     }
+    true
 }
 
 /// The Property and every object of it, as they stand in the cluster now.

@@ -8,9 +8,16 @@ use tokio::time::Instant;
 
 use super::Controller;
 use crate::objects::{Name, Seen};
+use crate::portfolios::forget_portfolio;
 use crate::watch::Change;
 
 impl Controller {
+    /// What an answer to a write of ours showed, before the watch.
+    pub(super) fn take_overtaken(&mut self) {
+        let overtaken = self.context.overtaken.take();
+        self.changed(overtaken.iter());
+    }
+
     pub(super) fn take(&mut self, change: Change) {
         match change {
             Change::There(kind, object) => {
@@ -20,7 +27,7 @@ impl Controller {
                 let seen = Seen::read(kind, *object);
                 let name = seen.name.clone();
                 self.binding_may_be_due(&name.namespace);
-                let (before, changed) = self.context.objects.borrow_mut().put(seen);
+                let (before, changed) = self.context.put(seen);
                 tracing::debug!(%kind, object = %name, changed, "seen");
                 if changed {
                     let now = self.context.object(kind, &name);
@@ -46,6 +53,7 @@ impl Controller {
                 }
                 self.context.health.listed(kind, scope);
             }
+            Change::Heard(kind, scope, at) => self.context.health.heard(kind, scope, at),
             Change::Failed(kind, scope, why) => {
                 tracing::warn!(%kind, error = %why, "the watch failed and is begun again");
                 self.context.health.failed(kind, scope, why);
@@ -53,7 +61,6 @@ impl Controller {
         }
     }
 
-            Change::Heard(kind, scope, at) => self.context.health.heard(kind, scope, at),
     /// Whether it is what the API server answered to a write of ours: that was taken in already.
     fn is_known(&self, kind: Kind, object: &DynamicObject) -> bool {
         let metadata = &object.metadata;
@@ -74,6 +81,16 @@ impl Controller {
         if self.context.rights.are_bound() && all.iter().any(|listed| listed == namespace) {
             let place = Name::new(namespace, "");
             self.bindings.changed(&place, Instant::now());
+        }
+    }
+
+    /// A Property of a namespace was looked at: what is said of its Portfolio may be another thing now. It is said of
+    /// many Properties at once, not of each.
+    pub(super) fn portfolios_may_be_due(&mut self, namespace: &str) {
+        let now = Instant::now();
+        let objects = self.context.objects.borrow();
+        for portfolio in objects.of(Kind::Portfolio, namespace) {
+            self.portfolios.changed(&portfolio.name, now);
         }
     }
 
@@ -102,6 +119,10 @@ impl Controller {
                     }
                 }
                 Kind::Portfolio => {
+                    let there = self.context.object(Kind::Portfolio, &seen.name);
+                    if there.is_none_or(|there| there.uid != seen.uid) {
+                        forget_portfolio(&self.context, &seen.name);
+                    }
                     self.portfolios.changed(&seen.name, now);
                     let properties: Vec<Name> = self
                         .context

@@ -12,11 +12,14 @@ use crate::shards::{Renewal, Shards};
 impl Controller {
     /// Shards there is work for.
     fn needed(&self) -> BTreeSet<u8> {
-        self.context.shards_of.borrow().values().copied().collect()
+        let of_properties = self.context.shards_of.borrow();
+        let of_portfolios = self.context.portfolio_shards.borrow();
+        let all = of_properties.values().chain(of_portfolios.values());
+        all.copied().collect()
     }
 
     pub(super) fn wants_new_shards(&self) -> bool {
-        // A Property whose shard nobody asked for yet: do not wait a whole period.
+        // One whose shard nobody asked for yet: do not wait a whole period.
         self.needed() != *self.context.asked_shards.borrow()
     }
 
