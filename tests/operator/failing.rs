@@ -168,6 +168,10 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.writes(), writes);
+    // That its kind went once is in nobody's way.
+    site.delete(&["da", "parcel"]);
+    site.until_gone("da", "parcel");
+    assert_eq!(site.on_door("Mail Room"), None);
 }
 
 #[test]

@@ -92,6 +92,8 @@ pub struct Sorted {
     pub unprepared: Vec<Rc<Seen>>,
     /// Being deleted, with their time of grace over.
     pub deleted: Vec<Rc<Seen>>,
+    /// Whether any of them is being deleted, whatever comes of it.
+    pub any_going: bool,
     /// When the next time of grace ends.
     pub next: Option<Timestamp>,
 }
@@ -127,6 +129,7 @@ impl PropertyDeclarations {
             };
             let accepted = self.accepted.accepted.contains_key(&owner);
             let ours = seen.has_finalizer(REVOKE);
+            sorted.any_going |= seen.deleting_since.is_some();
             match seen.deleting_since {
                 None if ours => sorted.declared.push(seen),
                 None => sorted.unprepared.push(seen),

@@ -229,7 +229,7 @@ impl AtHand {
     /// Sets our finalizer wherever it lacks, before anything is done for an object.
     async fn prepare(&mut self, context: &Context) {
         let sorted = self.declarations(context).sorted(Timestamp::now());
-        if !sorted.deleted.is_empty() {
+        if sorted.any_going {
             crate::release::look_at_definitions(context).await;
         }
         let own = [self.property.as_ref(), self.portfolio.as_ref().ok()];
