@@ -42,6 +42,7 @@ mod rules;
 #[path = "../shared/served.rs"]
 mod served;
 mod server;
+mod strays;
 mod tools;
 mod tracing_out;
 #[path = "../shared/yaml.rs"]

@@ -27,6 +27,7 @@ mod report;
 mod rights;
 pub mod serve;
 pub mod shards;
+mod strays;
 mod tell;
 pub mod watch;
 

@@ -24,6 +24,7 @@ use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
 use crate::objects::{Name, Seen, cause};
 use crate::release::{abandon_if_credentials_went, release};
 use crate::shards::shard_of;
+use crate::strays::look_at_strays;
 use crate::tell::{tell, tell_failure};
 
 /// When a Property is looked at again.
@@ -47,11 +48,11 @@ pub(crate) async fn pass_over(context: Rc<Context>, name: Name) -> Next {
         Some(at_hand) => at_hand,
         None => {
             context.memory.borrow_mut().remove(&name);
-            context.shards_of.borrow_mut().remove(&name);
             context.metrics.forget(&name);
-            return Next::OnChange;
+            return look_at_strays(&context, &name).await;
         }
     };
+    context.missed_since.borrow_mut().remove(&name);
     let route = at_hand.route(&context).await;
     let shard = match &route {
         Ok(route) => route.shard,

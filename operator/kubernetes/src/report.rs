@@ -114,18 +114,22 @@ pub(crate) fn unplanned(seen: &Seen, plan: &Plan) -> Vec<Finding> {
         .iter()
         .find(|refusal| refusal.owner.is_some() && refusal.owner == owner);
     match refused {
-        Some(refusal) => {
-            let mut all = failure(refusal.reason, &refusal.message);
-            // Nothing was ever granted for it, so nothing is owed at a lock.
-            for finding in &mut all {
-                if finding.kind == condition::APPLIED {
-                    finding.status = String::from("False");
-                }
-            }
-            all
-        }
+        Some(refusal) => self::refused(refusal.reason, &refusal.message),
         None => failure(Reason::Progressing, Reason::Progressing.meaning()),
     }
+}
+
+/// What is said of an object that was refused before it was ever accepted.
+#[must_use]
+pub(crate) fn refused(reason: Reason, message: &str) -> Vec<Finding> {
+    let mut all = failure(reason, message);
+    // Nothing was ever granted for it, so nothing is owed at a lock.
+    for finding in &mut all {
+        if finding.kind == condition::APPLIED {
+            finding.status = String::from("False");
+        }
+    }
+    all
 }
 
 /// The status of a Property.
