@@ -168,10 +168,42 @@ fn definitions_that_are_deleted_take_no_access_with_them() {
     site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
     site.until("da", "parcel", "Ready", "True");
     assert_eq!(site.writes(), writes);
-    // That its kind went once is in nobody's way.
-    site.delete(&["da", "parcel"]);
-    site.until_gone("da", "parcel");
-    assert_eq!(site.on_door("Mail Room"), None);
+    // That the kind went once is in the way of no deletion.
+    site.apply(&assignment("tours", "TourPass", "Package Room"));
+    site.until("da", "tours", "Ready", "True");
+    site.delete(&["da", "tours"]);
+    site.until_gone("da", "tours");
+    assert_eq!(site.on_door("Package Room"), None);
+}
+
+#[test]
+fn a_definition_that_is_deleted_while_a_pass_is_under_way_takes_no_access_with_it() {
+    let server = Box::leak(Box::new(ControlPlane::private(&[])));
+    server.install_crds();
+    // More than is sent before declarations are gathered again.
+    let doors: Vec<String> = (1..=60).map(|door| format!("Door {door}")).collect();
+    let rows: String = doors
+        .iter()
+        .map(|door| format!("      - {{ name: {door} }}\n"))
+        .collect();
+    let world = WORLD.replace("    keys:\n", &format!("{rows}    keys:\n"));
+    let site = Site::on(server, &world, "Apply");
+    let _operator = site.operator("a");
+    site.apply(&assignment("parcel", "Parcel Runner", "Mail Room"));
+    site.until("da", "parcel", "Ready", "True");
+    site.faults(&json!([{ "kind": "latency", "seconds": 0.3, "method": "PUT" }]));
+    site.apply(&assignment("bulk", "TourPass", &doors.join(", ")));
+    wait_until(PATIENCE, "a change under way", || match site.writes() {
+        0..2 => Err(String::from("nothing is sent yet")),
+        _ => Ok(()),
+    });
+    let crd = "doorassignments.opendoor.dev";
+    server
+        .kubectl(&["delete", "crd", crd, "--wait=false"])
+        .works();
+    let held = site.until("property", "harbor-point", "Stalled", "True");
+    assert_eq!(held.reason, "OwnerMissing", "{}", held.message);
+    assert_eq!(site.on_door("Mail Room").as_deref(), Some("Parcel Runner"));
 }
 
 #[test]

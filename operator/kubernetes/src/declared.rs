@@ -133,9 +133,9 @@ impl PropertyDeclarations {
             match seen.deleting_since {
                 None if ours => sorted.declared.push(seen),
                 None => sorted.unprepared.push(seen),
-                // It was never taken up, so nothing has to be undone for it.
-                Some(_) if !accepted => sorted.deleted.push(seen),
                 Some(_) if self.undefined.borrow().contains(&seen.kind) => {}
+                // It was not taken up before this pass, so there is nothing that others rely on.
+                Some(_) if !accepted => sorted.deleted.push(seen),
                 Some(since) => {
                     let due = since.saturating_add(delay).unwrap_or(since);
                     if due > now && ours {

@@ -14,7 +14,7 @@ use opendoor_planner::ledger::Head;
 use opendoor_planner::reasons::Reason;
 use opendoor_reconciler::gather::{Heads, Target, targets};
 use opendoor_reconciler::pass::{Known, Mandate, PassError, PassReport, Ports, pass};
-use opendoor_reconciler::ports::{Clock, StoreError};
+use opendoor_reconciler::ports::{Clock, Declarations, StoreError};
 use opendoor_reconciler::snapshot::Snapshot;
 
 use crate::accounts::{Account, NoAccount, Route};
@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::declared::{PropertyDeclarations, portfolio_of};
 use crate::ledgers::{Known as KnownLedger, LedgerKey, PassLedgers};
 use crate::objects::{Name, Seen, cause};
-use crate::release::{abandon_if_credentials_went, release};
+use crate::release::{abandon_if_credentials_went, look_at_definitions, release};
 use crate::shards::shard_of;
 use crate::strays::look_at_strays;
 use crate::tell::{tell, tell_failure};
@@ -231,7 +231,7 @@ impl AtHand {
     async fn prepare(&mut self, context: &Context) {
         let sorted = self.declarations(context).sorted(Timestamp::now());
         if sorted.any_going {
-            crate::release::look_at_definitions(context).await;
+            look_at_definitions(context).await;
         }
         let own = [self.property.as_ref(), self.portfolio.as_ref().ok()];
         let lacking: Vec<Rc<Seen>> = own
@@ -285,7 +285,10 @@ impl AtHand {
         let ports = Ports {
             door_os: &account.client,
             ledgers: &ledgers,
-            declarations: &declarations,
+            declarations: &Gathered {
+                declarations: &declarations,
+                context,
+            },
             clock: &**account,
             ownership: &**account,
         };
@@ -428,6 +431,21 @@ pub(crate) fn next_deletion(context: &Context, name: &Name) -> Option<Duration> 
     let at_hand = AtHand::find(context, name)?;
     let next = at_hand.declarations(context).sorted(now).next?;
     Some(until(next, now))
+}
+
+/// Declarations that are gathered again while a pass is under way: what is deleted then may go because its kind goes.
+struct Gathered<'a> {
+    declarations: &'a PropertyDeclarations,
+    context: &'a Context,
+}
+
+impl Declarations for Gathered<'_> {
+    async fn read(&self) -> Snapshot {
+        if self.declarations.sorted(Timestamp::now()).any_going {
+            look_at_definitions(self.context).await;
+        }
+        self.declarations.read().await
+    }
 }
 
 /// Marks a building as at work for as long as it lives, also where a pass is dropped.
