@@ -1,9 +1,9 @@
 //! What a person reads about one partner at one door: each state of the table, once.
 
-use opendoor_planner::exposure::{Tri, attest};
+use opendoor_planner::exposure::{Tri, attest, unproven};
 use opendoor_planner::reasons::Reason;
 
-use crate::world::{World, assert_quiet, assignment, door, waiting};
+use crate::world::{World, assert_quiet, assignment, door, partner, waiting};
 
 /// The Pool was taken from TourPass a minute ago.
 fn removed(connected: bool) -> World {
@@ -122,6 +122,22 @@ fn attested_by_a_person_is_a_weaker_word_than_proof() {
         1,
         "the entry stays until it is proven away"
     );
+}
+
+#[test]
+fn what_is_unproven_is_told_by_the_ledger_alone_since_the_first_removal() {
+    let mut world = removed(false);
+    let first = unproven(&world.ledger);
+    let pool = (door("Pool"), partner("TourPass"));
+    assert_eq!(first.keys().collect::<Vec<_>>(), [&pool]);
+    world.declare("pool-tours", assignment("TourPass", &["Pool"]));
+    world.pass();
+    world.advance(60);
+    world.remove("pool-tours");
+    world.pass();
+    assert_eq!(unproven(&world.ledger), first);
+    attest(&mut world.ledger, door("Pool"), world.now);
+    assert!(unproven(&world.ledger).is_empty());
 }
 
 #[test]
