@@ -261,7 +261,7 @@ impl State {
             Some(Vacancy::Vacant) => 1,
             Some(Vacancy::Occupied) => 2,
         };
-        Self(u8::from(proven) | vacancy << 1)
+        Self(u8::from(proven) | (vacancy << 1))
     }
 
     fn read(self) -> Result<(bool, Option<Vacancy>), RecordError> {
