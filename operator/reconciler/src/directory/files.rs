@@ -258,7 +258,11 @@ fn take_document(file: &str, document: &Document, snapshot: &mut Snapshot) {
         }),
         Err(faults) => snapshot.broken.push(Broken {
             kind: document.kind.clone(),
-            name: document.name.clone(),
+            // What cannot be a name does not tell which object it is.
+            name: document.name.clone().filter(|_| {
+                let mut faults = faults.iter();
+                !faults.any(|located| located.fault.path == "metadata.name")
+            }),
             uid: None,
             property: document
                 .body

@@ -137,14 +137,17 @@ impl Broken {
         Some(OwnerId::new(kind, self.name.clone()?, self.uid.clone()))
     }
 
-    /// Whether it may be this accepted object, misspelt. With a kind that is none of ours it may be of any;
-    /// without a name it may be any of its kind, wherever it was; with a name it is the object of that name
-    /// or, where none was accepted under it, one from the same file.
+    /// Whether it may be this accepted object, misspelt: one whose name cannot be told may be any of its kind,
+    /// wherever it was; one whose kind is none of ours may be the object of that name or, where none was
+    /// accepted under it, any from the same file.
     fn may_be(&self, owner: &OwnerId, cause: &Cause, heads: &Heads) -> bool {
-        let kind = self.kind == owner.kind.as_str() || Kind::named(&self.kind).is_none();
+        let misspelt = Kind::named(&self.kind).is_none();
+        if !misspelt && self.kind != owner.kind.as_str() {
+            return false;
+        }
         let same_file = cause.file.is_some() && cause.file == self.cause.file;
-        kind && self.name.as_ref().is_none_or(|name| {
-            *name == owner.name || (same_file && !is_accepted(heads, owner.kind, name))
+        self.name.as_ref().is_none_or(|name| {
+            *name == owner.name || (misspelt && same_file && !is_accepted(heads, owner.kind, name))
         })
     }
 }
