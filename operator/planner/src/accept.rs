@@ -204,9 +204,9 @@ fn has_key(ledger: &Ledger, owner: &OwnerId) -> bool {
 }
 
 /// A change of a field that never changes. The API server refuses it by the types' own rules; here it
-/// is refused where there is no API server, and where one was got around. A Property that got another
-/// name while it kept its building is no move; and a partner that no key was ever made for is fixed by
-/// nothing yet.
+/// is refused where there is no API server, and where one was got around: also before there is a key, as the
+/// types' rules do, so that every home says the same. A Property that got another name while it kept its building
+/// is no move.
 fn immutable_changed(
     object: &DeclaredObject,
     before: &Spec,
@@ -215,18 +215,22 @@ fn immutable_changed(
     has_key: bool,
 ) -> Option<Refusal> {
     let key = matches!(now, Spec::PartnerKey(_));
-    let (path, reason, message) = if key && has_key && before.partner() != now.partner() {
-        (
-            "spec.partner",
-            Reason::PartnerImmutable,
+    let (path, reason, message) = if key && before.partner() != now.partner() {
+        let (was, is) = (before.partner(), now.partner());
+        let message = if has_key {
             format!(
-                "the partner of this key is \"{}\" and cannot become \"{}\": DOOR OS never changes or clears a key's \
+                "the partner of this key is \"{was}\" and cannot become \"{is}\": DOOR OS never changes or clears a key's \
                  partner. Create a new PartnerKey with another keyName, move its holders, then delete this one; its \
-                 doorcodes go with it.",
-                before.partner(),
-                now.partner()
-            ),
-        )
+                 doorcodes go with it."
+            )
+        } else {
+            format!(
+                "this PartnerKey was declared for \"{was}\" and cannot become one of \"{is}\": a key's partner never \
+                 changes. No key was made for it yet, and none is made while this differs. Declare another PartnerKey \
+                 and remove this one, or put \"{was}\" back."
+            )
+        };
+        ("spec.partner", Reason::PartnerImmutable, message)
     } else if before.property() != now.property() && now.property() != property {
         (
             "spec.propertyRef.name",

@@ -137,8 +137,17 @@ fn a_key_that_is_adopted_keeps_its_partner() {
     assert_eq!(refusals(&plan), ["PartnerImmutable concierge.yaml:6"]);
 }
 
+fn authorise(world: &mut World, name: &str) {
+    let partners = &mut world.observed.partners;
+    partners.push(opendoor_planner::observed::Partner {
+        uuid: partner(name),
+        name: name.to_owned(),
+    });
+    partners.sort_by_key(|known| known.uuid);
+}
+
 #[test]
-fn a_partner_that_no_key_was_ever_made_for_may_still_change() {
+fn a_partner_stays_that_no_key_was_made_for_yet_and_none_is_made_against_the_file() {
     let mut world = World::good();
     world.declare_key(
         "pool-key",
@@ -146,35 +155,24 @@ fn a_partner_that_no_key_was_ever_made_for_may_still_change() {
     );
     assert_eq!(lines(&world.pass()), [""; 0], "CleanCo is not authorised");
     world.partner_key("pool-key", |spec| spec.partner = "TourPass".to_owned());
+    let plan = world.pass();
+    assert_eq!(refusals(&plan), ["PartnerImmutable pool-key.yaml:6"]);
+    assert!(
+        plan.refusals[0]
+            .message
+            .contains("No key was made for it yet")
+    );
+    authorise(&mut world, "CleanCo");
+    assert_eq!(lines(&world.pass()), [""; 0]);
+    world.remove("pool-key");
+    world.declare_key(
+        "pool-key-2",
+        partner_key("TourPass", "Pool", &[("Pool", true)]),
+    );
     assert_eq!(
         lines(&world.pass()),
-        ["CreateKey \"Pool\" of TourPass @pool-key.yaml:1"]
+        ["CreateKey \"Pool\" of TourPass @pool-key-2.yaml:1"]
     );
-    assert_quiet(&world.plan());
-    world.partner_key("pool-key", |spec| spec.partner = "Parcel Runner".to_owned());
-    assert_eq!(
-        refusals(&world.plan()),
-        ["PartnerImmutable pool-key.yaml:6"]
-    );
-}
-
-#[test]
-fn a_declaration_that_was_refused_itself_fixes_no_partner() {
-    let mut world = World::good();
-    let doors = [("Pool", false)];
-    let theirs = crate::world::key_row("Concierge", Some("Parcel Runner"), &doors);
-    crate::door_os::create_key(&mut world.observed, theirs);
-    world.declare_key("concierge", partner_key("TourPass", "Concierge", &doors));
-    assert_eq!(
-        refusals(&world.pass()),
-        ["PartnerImmutable concierge.yaml:6"]
-    );
-    world.partner_key("concierge", |spec| {
-        spec.partner = "Parcel Runner".to_owned()
-    });
-    assert_quiet(&world.pass());
-    let record = &world.ledger.head.keys[&crate::world::key("Concierge")];
-    assert_eq!(record.owner.name, "concierge");
 }
 
 #[test]
@@ -196,11 +194,9 @@ fn a_key_that_may_be_on_its_way_has_its_partner() {
         ]
     );
     world.advance(12);
-    assert_eq!(
-        lines(&world.pass()),
-        ["CreateKey \"Pool\" of Parcel Runner @pool-key.yaml:1"],
-        "it never came"
-    );
+    let plan = world.pass();
+    assert_eq!(lines(&plan), [""; 0], "it never came");
+    assert_eq!(refusals(&plan), ["PartnerImmutable pool-key.yaml:6"]);
 }
 
 #[test]
@@ -231,14 +227,7 @@ fn a_refused_change_keeps_what_there_is_and_grants_nothing() {
     world.partner_key("vacant-tours", |spec| {
         spec.partner = "Parcel Runner".to_owned()
     });
-    world
-        .observed
-        .partners
-        .push(opendoor_planner::observed::Partner {
-            uuid: partner("CleanCo"),
-            name: "CleanCo".to_owned(),
-        });
-    world.observed.partners.sort_by_key(|known| known.uuid);
+    authorise(&mut world, "CleanCo");
     world.hand_key("Vacant tours", |row| {
         row.doors.remove(0);
     });
