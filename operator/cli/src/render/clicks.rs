@@ -59,7 +59,8 @@ fn building(view: &PropertyView<'_>) -> String {
     if due.is_empty() {
         text.push_str("  Nothing to do.\n");
     }
-    if !due.is_empty() && !view.after.notes.is_empty() {
+    // What a table leaves open may make a click wrong.
+    if view.observed.is_none() && !due.is_empty() && !view.after.notes.is_empty() {
         text.push_str("  Before you begin:\n");
         for note in &view.after.notes {
             text.push_str(&item(note));
