@@ -306,3 +306,17 @@ fn a_full_disk_is_an_error_and_a_reader_that_goes_away_is_none() {
         assert!(!said.err.contains("error"), "{words:?}: {}", said.err);
     }
 }
+
+#[test]
+fn who_says_that_a_write_which_is_not_settled_may_have_opened_a_door() {
+    let world = World::new();
+    world.write("a.yaml", &assignment("a", "Parcel Runner", "Mail Room"));
+    world.fails(&json!([{"kind": "lateWrite", "seconds": 300, "method": "PUT"}]));
+    world.run(&["apply"]).exits(4);
+    world.fails(&json!([]));
+    for what in ["Mail Room", "Parcel Runner"] {
+        let said = world.run(&["who", what]);
+        assert!(said.out.contains("cannot tell"), "{what}: {}", said.out);
+        assert!(said.out.contains("OutcomeUnknown"), "{what}: {}", said.out);
+    }
+}

@@ -325,6 +325,10 @@ fn a_document_must_say_what_it_is() {
             "1:1: a document without `apiVersion` cannot be told apart from others",
         ),
         (
+            "apiVersion: null\nkind: Property\n",
+            "1:1: a document without `apiVersion` cannot be told apart from others",
+        ),
+        (
             "\nspec: {}\n",
             "2:1: a document without `apiVersion` and `kind` cannot be told apart from others",
         ),

@@ -124,14 +124,16 @@ pub fn find(report: &RoundReport, what: &str, now: Timestamp) -> Option<Answer> 
     })
 }
 
-/// The doors that were seen, and those of the ledger whose absence is not proven.
+/// The doors that were seen, those of the ledger whose absence is not proven, and those whose locks may still open.
 fn known_doors(known: Known<'_>) -> Vec<DoorUuid> {
     let mut doors: Vec<DoorUuid> = known.observed.doors.iter().map(|row| row.uuid).collect();
-    if known.observed.incomplete.is_some() {
-        doors.extend(known.ledger.doors.keys());
-        doors.sort_unstable();
-        doors.dedup();
-    }
+    let incomplete = known.observed.incomplete.is_some();
+    let of_ledger = known.ledger.doors.iter();
+    // A door that left DOOR OS still has its lock.
+    let unseen = of_ledger.filter(|(_, record)| incomplete || !record.may_open.is_empty());
+    doors.extend(unseen.map(|(door, _)| *door));
+    doors.sort_unstable();
+    doors.dedup();
     doors
 }
 
@@ -185,10 +187,13 @@ fn row_of(known: Known<'_>, door: DoorUuid, partner: PartnerUuid, now: Timestamp
             Via::Key(key) => format!("key \"{}\"", key_name(ledger, observed, key)),
         })
         .collect();
-    // Of a door that was not seen, nobody knows whether DOOR OS still grants what it did.
+    // Of a door that was not seen, nobody knows whether DOOR OS still grants what it did; nor of a write that was
+    // begun and is not settled.
     let mut entries = record.may_open.iter();
-    let may =
-        entries.any(|entry| entry.partner == partner && (entry.gone.is_some() || row.is_none()));
+    let may = entries.any(|entry| {
+        let in_doubt = row.is_none() || entry.intent().is_some();
+        entry.partner == partner && (entry.gone.is_some() || in_doubt)
+    });
     if granted_by.is_empty() && !may {
         return None;
     }

@@ -154,7 +154,7 @@ fn head(node: &tree::Node) -> Result<Head, String> {
     let text = |name: &str| {
         node.field(name)
             .and_then(|field| field.value.text())
-            .filter(|text| !text.is_empty())
+            .filter(|text| !text.is_empty() && (name != "apiVersion" || is_api_version(text)))
     };
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         let missing: Vec<_> = ["apiVersion", "kind"]
@@ -176,6 +176,12 @@ fn head(node: &tree::Node) -> Result<Head, String> {
         kind: kind.to_owned(),
         ours,
     })
+}
+
+/// Whether a text can be an `apiVersion` at all: `null` or `5` says nothing of whose a document is.
+fn is_api_version(text: &str) -> bool {
+    let version = text.strip_prefix('v').and_then(|rest| rest.chars().next());
+    text.contains('/') || version.is_some_and(|first| first.is_ascii_digit()) || is_ours(text)
 }
 
 /// Whether an `apiVersion` is of our group, or was meant to be: a misspelt group must not make an object disappear.

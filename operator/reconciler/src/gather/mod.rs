@@ -144,13 +144,17 @@ impl Broken {
 
     /// Whether it may be this accepted object, misspelt: one whose name cannot be told may be any of its kind,
     /// wherever it was; one whose kind is none of ours may be the object of that name or, where none was
-    /// accepted under it, any from the same file.
+    /// accepted under it, any from the same file; and one of another kind of ours the object of that name from the
+    /// same file, if there was no other.
     fn may_be(&self, owner: &OwnerId, cause: &Cause, heads: &Heads) -> bool {
         let misspelt = Kind::named(&self.kind).is_none();
-        if !misspelt && self.kind != owner.kind.as_str() {
-            return false;
-        }
         let same_file = cause.file.is_some() && cause.file == self.cause.file;
+        if !misspelt && self.kind != owner.kind.as_str() {
+            let is_new = self
+                .owner()
+                .is_some_and(|own| own.name == owner.name && accepted_in(heads, &own).is_none());
+            return is_new && same_file;
+        }
         self.name.as_ref().is_none_or(|name| {
             *name == owner.name || (misspelt && same_file && !is_accepted(heads, owner.kind, name))
         })

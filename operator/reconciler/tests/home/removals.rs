@@ -186,6 +186,14 @@ async fn a_document_whose_kind_or_name_is_misspelt_removes_nothing() {
             "a.yaml",
             misspelt("kind: DoorAssignment", "kind: DoorAssigment"),
         ),
+        (
+            "a.yaml",
+            misspelt("kind: DoorAssignment", "kind: PartnerKey"),
+        ),
+        (
+            "a.yaml",
+            misspelt("apiVersion: opendoor.dev/v1alpha1", "apiVersion: null"),
+        ),
         ("a.yaml", misspelt("{ name: parcel }", "{ nmae: parcel }")),
         ("a.yaml", misspelt("name: parcel", "name: Parcel Post")),
         // Renamed and misspelt in one commit.
