@@ -153,7 +153,9 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Arc<Spec>, now: T
     };
     let expiry = until(spec);
     let expiry_known_since = match before {
-        Some(before) if until(&before.spec) == expiry => before.expiry_known_since,
+        Some(before) if until(&before.spec) == expiry && adds_no_door(&before.spec, spec) => {
+            before.expiry_known_since
+        }
         _ => expiry.map(|_| now),
     };
     let vacant_only_since = selects_vacant_only(spec).then(|| {
@@ -185,6 +187,21 @@ fn accept(ledger: &mut Ledger, object: &DeclaredObject, spec: &Arc<Spec>, now: T
             .accepted
             .insert(object.owner.clone(), accepted);
     }
+}
+
+/// Whether a declaration gives nobody a door that the one before did not give: of such a door the expiry was not known.
+fn adds_no_door(before: &Spec, now: &Spec) -> bool {
+    let (Spec::DoorAssignment(before), Spec::DoorAssignment(now)) = (before, now) else {
+        return true;
+    };
+    let all_in = |some: &Option<Vec<String>>, all: &Option<Vec<String>>| {
+        let all = all.as_deref().unwrap_or_default();
+        some.iter().flatten().all(|text| all.contains(text))
+    };
+    before.partner == now.partner
+        && before.door_selector == now.door_selector
+        && all_in(&now.doors, &before.doors)
+        && all_in(&before.except_doors, &now.except_doors)
 }
 
 /// Whether a declaration's selector means vacant units and no others.

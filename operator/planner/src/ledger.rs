@@ -138,7 +138,7 @@ pub struct Accepted {
     pub spec: Arc<Spec>,
     /// Where it was declared.
     pub cause: Cause,
-    /// When `validity.until` took its present value: an expiry known for a day is no surprise.
+    /// Since when `validity.until` has its present value, and no door was added: an expiry known for a day is no surprise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiry_known_since: Option<Timestamp>,
     /// Since when its selector means vacant units only: whoever moved in later is no surprise.

@@ -3,7 +3,7 @@
 use opendoor_api::{Moment, Validity};
 use opendoor_planner::guard::losses_in_window;
 
-use crate::world::{World, assert_quiet, assignment, at, lines, refusals};
+use crate::world::{World, assert_quiet, assignment, at, lines, number, refusals};
 
 fn valid(world: &mut World, name: &str, from: Option<&str>, until: Option<&str>) {
     let moment = |text: &str| text.parse::<Moment>().unwrap();
@@ -63,6 +63,23 @@ fn an_expiry_known_for_a_day_is_not_charged() {
         "more than the three that the brake lets pass"
     );
     assert_eq!(losses_in_window(&world.ledger.head, world.now), 0);
+}
+
+#[test]
+fn doors_that_are_added_shortly_before_an_expiry_are_braked() {
+    let mut world = World::large(&[("old", 0..1), ("rest", 1..13)]);
+    valid(&mut world, "old", None, Some("2026-03-05T10:00:00Z"));
+    world.pass();
+    world.now = at("2026-03-05T09:55:00Z");
+    world.remove("rest");
+    world.assignment("old", |spec| {
+        spec.doors = Some((0..13).map(number).collect());
+    });
+    assert_quiet(&world.pass());
+    world.now = at("2026-03-05T10:00:00Z");
+    let plan = world.plan();
+    assert_eq!(plan.steps.len(), 13);
+    assert!(plan.steps.iter().all(|step| step.held.is_some()));
 }
 
 #[test]
