@@ -37,6 +37,19 @@ fn no_door_os_is_an_error_that_says_how_to_connect() {
 }
 
 #[test]
+fn a_simulated_door_os_and_an_address_are_not_asked_for_together() {
+    let world = crate::fixture::World::new();
+    world.write(
+        "a.yaml",
+        &crate::fixture::assignment("a", "Parcel Runner", "Mail Room"),
+    );
+    let said = world.run(&["apply", "--simulate"]).exits(1);
+    assert!(said.err.contains("whose doors may be"), "{}", said.err);
+    let said = world.run(&["plan"]).exits(2);
+    assert!(said.out.contains("+ Mail Room"), "{}", said.out);
+}
+
+#[test]
 fn usage_paths_and_addresses_that_are_wrong_exit_1() {
     let folder = embedded();
     for words in [
@@ -45,6 +58,7 @@ fn usage_paths_and_addresses_that_are_wrong_exit_1() {
         vec!["plan", "--door-os", "http://example.com"],
         vec!["plan", "--door-os", "https://user@example.com"],
         vec!["plan", "--door-os", "nonsense"],
+        vec!["plan", "--simulate", "--door-os", "http://127.0.0.1:1"],
         vec!["plan", "--door-os", "http://127.0.0.1:1"],
         vec!["explain", "Nonsense"],
     ] {

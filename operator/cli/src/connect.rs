@@ -95,6 +95,15 @@ pub enum ConnectError {
         /// What to do.
         next: &'static str,
     },
+    /// A simulated DOOR OS is asked for, and an address is given.
+    #[error(
+        "--simulate asks for a simulated DOOR OS, and --door-os or OPENDOOR_URL gives the address {url}, whose doors may be \
+         real. Leave one of the two out."
+    )]
+    SimulateAndUrl {
+        /// The address.
+        url: String,
+    },
     /// Another command uses the embedded world.
     #[error(
         "the simulated DOOR OS of {place} is in use by another opendoor, and an embedded world has one user. Start one that \
@@ -123,6 +132,9 @@ impl Connection {
     /// Nothing to connect to, or not with what was given. DOOR OS itself is not asked yet.
     pub async fn open(wish: &Wish, acts: bool) -> Result<Self, ConnectError> {
         match &wish.url {
+            Some(url) if wish.simulate => Err(ConnectError::SimulateAndUrl {
+                url: url.to_owned(),
+            }),
             Some(url) => Self::remote(wish, url),
             None if wish.embeds() => Self::embedded(wish, acts).await,
             None => Err(ConnectError::Nowhere),
