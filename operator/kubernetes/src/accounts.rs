@@ -346,15 +346,9 @@ impl Accounts {
     #[must_use]
     pub fn in_use(&self) -> Vec<Rc<Account>> {
         let routes = self.routes.borrow();
-        let used: BTreeSet<(String, String)> = routes
+        let used: BTreeSet<Id> = routes
             .values()
-            .map(|held| {
-                let route = held.route.borrow();
-                (
-                    route.connection.name.clone(),
-                    route.credentials.client_id.clone(),
-                )
-            })
+            .map(|held| held.route.borrow().id())
             .collect();
         let open = self.open.borrow();
         used.iter()

@@ -2,6 +2,21 @@
 
 use crate::fixture::{Home, assignment, key};
 
+/// Parcel Runner is in the mail room and in the package room, by an object each.
+async fn with_two_objects() -> Home {
+    let home = Home::new();
+    home.write(
+        "a.yaml",
+        &assignment("parcel", "Parcel Runner", "Mail Room"),
+    );
+    home.write(
+        "b.yaml",
+        &assignment("other", "Parcel Runner", "Package Room"),
+    );
+    home.run().await;
+    home
+}
+
 async fn removed_from_the_garage() -> Home {
     let home = Home::new();
     home.write(
@@ -156,16 +171,7 @@ async fn losing_one_of_two_ways_says_which_one_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_file_removes_nothing() {
-    let home = Home::new();
-    home.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
-    home.write(
-        "b.yaml",
-        &assignment("other", "Parcel Runner", "Package Room"),
-    );
-    home.run().await;
+    let home = with_two_objects().await;
     home.write("a.yaml", "kind: [unclosed\n");
     let broken = home.run().await;
     assert_eq!(broken.steps(), Vec::<String>::new());
@@ -203,16 +209,7 @@ async fn a_document_whose_kind_or_name_is_misspelt_removes_nothing() {
         ),
         ("c.yaml", misspelt("{ name: parcel }", "{ nmae: parcel }")),
     ] {
-        let home = Home::new();
-        home.write(
-            "a.yaml",
-            &assignment("parcel", "Parcel Runner", "Mail Room"),
-        );
-        home.write(
-            "b.yaml",
-            &assignment("other", "Parcel Runner", "Package Room"),
-        );
-        home.run().await;
+        let home = with_two_objects().await;
         home.remove("a.yaml");
         home.write(file, &text);
         let broken = home.run().await;
@@ -226,16 +223,7 @@ async fn a_document_whose_kind_or_name_is_misspelt_removes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_misspelt_document_does_not_keep_what_it_cannot_be() {
-    let home = Home::new();
-    home.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
-    home.write(
-        "b.yaml",
-        &assignment("other", "Parcel Runner", "Package Room"),
-    );
-    home.run().await;
+    let home = with_two_objects().await;
     home.remove("a.yaml");
     home.write(
         "b.yaml",
@@ -282,16 +270,7 @@ async fn a_property_whose_kind_is_misspelt_keeps_all_it_has() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_directory_is_held_and_can_be_approved() {
-    let home = Home::new();
-    home.write(
-        "a.yaml",
-        &assignment("parcel", "Parcel Runner", "Mail Room"),
-    );
-    home.write(
-        "b.yaml",
-        &assignment("other", "Parcel Runner", "Package Room"),
-    );
-    home.run().await;
+    let home = with_two_objects().await;
     for file in ["a.yaml", "b.yaml", "property.yaml"] {
         home.remove(file);
     }
